@@ -1,0 +1,49 @@
+# angzarr: event sourcing inside PostgreSQL.  "make help" lists what can be made.
+EXTENSION   = angzarr
+VERSION     = 0.1
+MODULE_big  = angzarr
+
+# The SQL script is its parts in this order.
+SQL_PARTS   = header schema append load registry admin_views privileges
+DATA_built  = sql/$(EXTENSION)--$(VERSION).sql
+
+# Rooms of src/, bottom to top (tools/check_rooms knows the same list).
+ROOMS       = base wire gen codec net db store pipeline service engine pg
+SOURCES     = $(sort $(filter-out $(GENERATED_C),$(wildcard $(addsuffix /*.c,$(addprefix src/,$(ROOMS))))))
+OBJS        = $(SOURCES:.c=.o) $(GENERATED_C:.c=.o)
+
+PROTOS      = $(sort $(patsubst proto/%,%,$(shell find proto -name '*.proto')))
+GENERATED_C = $(patsubst %.proto,src/gen/%.pb-c.c,$(PROTOS)) src/gen/descriptor_set.c
+
+PKGS        = libnghttp2 libprotobuf-c libcares
+PG_CPPFLAGS = -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
+PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
+              -Wno-missing-field-initializers -Wno-declaration-after-statement \
+              -fvisibility=hidden
+SHLIB_LINK  = $(shell pkg-config --libs $(PKGS)) -Wl,-z,relro,-z,now
+
+REGRESS     = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
+ISOLATION   = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
+TAP_TESTS   = 1
+EXTRA_CLEAN = src/gen sql/$(EXTENSION)--$(VERSION).sql build/unit
+
+PG_CONFIG  ?= pg_config
+PGXS       := $(shell $(PG_CONFIG) --pgxs)
+override with_llvm = no
+include $(PGXS)
+
+include tools/generate.mk
+include test/unit/unit.mk
+
+sql/$(EXTENSION)--$(VERSION).sql: $(patsubst %,sql/parts/%.sql,$(SQL_PARTS))
+	cat $^ > $@
+
+.PHONY: help lint format
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+lint: ## rooms, places, style, bugs
+	tools/lint
+format: ## lay the C files out
+	tools/format

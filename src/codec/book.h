@@ -1,0 +1,52 @@
+/* Covers, pages and books: between messages and the engine's own words. */
+#ifndef AZ_CODEC_BOOK_H
+#define AZ_CODEC_BOOK_H
+
+#include "base/error.h"
+#include "codec/event.h"
+#include "codec/messages.h"
+
+/*
+ * Messages made here borrow the bytes and texts of what they are made from;
+ * the arena takes only their structs.  All return NULL when memory is out.
+ */
+
+/* Cover of an aggregate; edition unset on main.  ext: encoded Any or empty. */
+extern PbCover *az_cover_make(const AzAggregate *aggregate,
+							  const char *correlation_id, AzBytes ext,
+							  AzArena *arena, AzError *error);
+
+/* A page as stored: header.sequence, created_at, event or external. */
+extern PbEventPage *az_page_make(const AzEvent *event, AzArena *arena,
+								 AzError *error);
+
+/*
+ * A whole book: cover with correlation_id and ext of its last page, snapshot
+ * (unless NULL), pages, next_sequence (contract section 1).
+ */
+extern PbEventBook *az_book_make(const AzBook *book, AzArena *arena,
+								 AzError *error);
+
+/*
+ * Where a decoded, validated cover points.  Main is "" whatever its form.
+ * The cover must have a root of 16 bytes.
+ */
+extern void az_cover_read(const PbCover *cover, AzAggregate *aggregate);
+
+/* "order/4f1c…" or "order/4f1c… (edition x)", for messages to people. */
+extern const char *az_aggregate_text(const AzAggregate *aggregate,
+									 AzArena *arena);
+
+/* A root as 8-4-4-4-12 hexadecimal digits and a zero byte. */
+extern void az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE], char text[37]);
+
+/*
+ * What kind of text after the last "/" of a type URL; never NULL.
+ */
+extern const char *az_type_name(const char *type_url);
+
+/* Timestamps; nanoseconds are cut to microseconds. */
+extern int64_t az_timestamp_us(const PbTimestamp *timestamp);
+extern PbTimestamp *az_timestamp_make(int64_t time_us, AzArena *arena);
+
+#endif

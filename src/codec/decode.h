@@ -1,0 +1,25 @@
+/*
+ * Bytes to messages and back, in an arena.  Stricter than protobuf-c: a
+ * string that is not UTF-8, or holds U+0000, does not decode, since it could
+ * not be stored as text.
+ */
+#ifndef AZ_CODEC_DECODE_H
+#define AZ_CODEC_DECODE_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/error.h"
+
+/*
+ * The message, valid as long as the arena (strings and bytes are copies), or
+ * NULL with INVALID_ARGUMENT naming the message type and, for a bad string,
+ * the field.  Unknown fields are kept.  No input crashes it.
+ */
+extern void *az_decode(const ProtobufCMessageDescriptor *descriptor,
+					   AzBytes bytes, AzArena *arena, AzError *error);
+
+/* The encoded message in the arena; false when memory is out. */
+extern bool az_encode(const void *message, AzArena *arena, AzBytes *bytes,
+					  AzError *error);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Every statement the engine runs: its name, text and types, in one table.
+ */
+#ifndef AZ_DB_STATEMENTS_H
+#define AZ_DB_STATEMENTS_H
+
+typedef enum AzStatementId
+{
+	AZ_STATEMENT_COMPONENTS,	/* all registered components */
+	AZ_STATEMENT_LOAD_BOOKS,	/* snapshot and pages of many aggregates */
+	AZ_STATEMENT_APPEND_PROBED, /* append_batch in its waiting-free form */
+	AZ_STATEMENT_APPEND,		/* append_batch in plain SQL */
+	AZ_STATEMENT_COUNT
+} AzStatementId;
+
+/* Types are spelled as letters, in order, a "*" after one for an array:
+ * b bool, i int4, I int8, t timestamptz, T text, B bytea, U uuid. */
+typedef struct AzStatement
+{
+	const char *name;			/* for logs and activity displays */
+	const char *sql;
+	const char *params;			/* "U*T*T*I*" */
+	const char *results;		/* "IUTT" */
+} AzStatement;
+
+extern const AzStatement *az_statement(AzStatementId id);
+
+#endif

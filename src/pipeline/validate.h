@@ -1,0 +1,31 @@
+/* What a request must be before anything is done with it: contract 4. */
+#ifndef AZ_PIPELINE_VALIDATE_H
+#define AZ_PIPELINE_VALIDATE_H
+
+#include "codec/messages.h"
+#include "base/error.h"
+
+typedef struct AzValidationLimits
+{
+	size_t		max_pages;		/* per book, angzarr.max_pages_per_book */
+	size_t		max_payload_bytes;	/* per page, angzarr.max_payload_size */
+} AzValidationLimits;
+
+/*
+ * Each checks in the order of contract section 4 and answers the first thing
+ * wrong: INVALID_ARGUMENT, naming the field by its path ("command.cover.
+ * domain"), what was found and what is allowed.
+ */
+extern bool az_validate_command(const PbCommandRequest *request,
+								const AzValidationLimits *limits,
+								AzArena *arena, AzError *error);
+
+/* A query by root, or by correlation id: contract section 9. */
+extern bool az_validate_query(const PbQuery *query, AzArena *arena,
+							  AzError *error);
+
+/* "" or "[a-z_][a-z0-9_-]*" up to 64, and so on; for SQL callers too. */
+extern bool az_validate_cover(const PbCover *cover, const char *path,
+							  AzArena *arena, AzError *error);
+
+#endif

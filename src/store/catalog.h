@@ -1,0 +1,38 @@
+/* The registered components, as the engine last read them. */
+#ifndef AZ_STORE_CATALOG_H
+#define AZ_STORE_CATALOG_H
+
+#include "db/db.h"
+
+typedef struct AzComponent
+{
+	const char *name;
+	const char *kind;			/* "aggregate", "saga", … */
+	const char *domain;			/* owned; "" when none */
+	const char *address;		/* "grpc://host:port", "unix:/path" */
+	int64_t		deadline_us;	/* of one call; 0 = angzarr.call_timeout */
+	bool		send_snapshots;
+	bool		enabled;
+} AzComponent;
+
+typedef struct AzCatalog AzCatalog;
+
+extern AzCatalog *az_catalog_create(void);
+extern void az_catalog_free(AzCatalog *catalog);
+
+/* Whether the database has news since it was last read. */
+extern bool az_catalog_is_stale(const AzCatalog *catalog, AzDb *db);
+
+/*
+ * Reads all components in the open transaction; on failure the old ones
+ * stay.  Pointers to components are good until the next read.
+ */
+extern bool az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error,
+							AzArena *arena);
+
+/* The aggregate that owns a domain, or NULL. */
+extern const AzComponent *az_catalog_aggregate(const AzCatalog *catalog,
+											   const char *domain);
+extern size_t az_catalog_count(const AzCatalog *catalog);
+
+#endif

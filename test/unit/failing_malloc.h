@@ -1,0 +1,11 @@
+/* Makes the nth allocation from here fail, to test what happens then. */
+#ifndef FAILING_MALLOC_H
+#define FAILING_MALLOC_H
+
+/* The allocation after "successes" more ones fails, once; -1: none does. */
+extern void fail_malloc_after(int successes);
+
+/* Whether a failure that was asked for has happened since. */
+extern int	malloc_has_failed(void);
+
+#endif

@@ -1,0 +1,35 @@
+# Unit tests: the engine's rooms as plain C, without a server, under address
+# and undefined-behaviour sanitizers and with coverage.  One program for each
+# test/unit/<file>_test.c; "make unit" runs them, "make unit-NAME" one.
+UNIT_DIR    = build/unit
+UNIT_CC     = gcc
+UNIT_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
+              -Wno-missing-field-initializers -fsanitize=address,undefined \
+              -fno-sanitize-recover=undefined -fno-omit-frame-pointer --coverage
+UNIT_LIBS   = $(shell pkg-config --libs $(PKGS)) -lcmocka -lpthread
+
+ENGINE_C    = $(filter-out src/pg/%,$(SOURCES)) $(GENERATED_C)
+UNIT_OBJS   = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_C))
+UNIT_HELPERS = $(patsubst test/unit/%.c,$(UNIT_DIR)/help/%.o,$(filter-out %_test.c,$(wildcard test/unit/*.c)))
+UNIT_TESTS  = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*_test.c))
+
+$(UNIT_DIR)/%.o: src/%.c $(GENERATED_C)
+	@mkdir -p $(@D)
+	$(UNIT_CC) $(PG_CPPFLAGS) $(UNIT_CFLAGS) $(if $(findstring src/gen,$<),-w) -MMD -c $< -o $@
+$(UNIT_DIR)/help/%.o: test/unit/%.c $(GENERATED_C)
+	@mkdir -p $(@D)
+	$(UNIT_CC) $(PG_CPPFLAGS) -Itest/unit $(filter-out --coverage,$(UNIT_CFLAGS)) -MMD -c $< -o $@
+$(UNIT_DIR)/libengine.a: $(UNIT_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+# Allocation goes through test/unit/failing_malloc.c where a test wants it to fail.
+$(UNIT_DIR)/%_test: $(UNIT_DIR)/help/%_test.o $(UNIT_HELPERS) $(UNIT_DIR)/libengine.a
+	$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_HELPERS) $(UNIT_DIR)/libengine.a \
+	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(UNIT_LIBS)
+-include $(UNIT_OBJS:.o=.d) $(wildcard $(UNIT_DIR)/help/*.d)
+.PRECIOUS: $(UNIT_DIR)/help/%.o
+
+.PHONY: unit
+unit: $(addprefix unit-,$(UNIT_TESTS:_test=)) ## unit tests under sanitizers
+unit-%: $(UNIT_DIR)/%_test
+	cd $(UNIT_DIR) && CMOCKA_MESSAGE_OUTPUT=TAP ./$*_test
