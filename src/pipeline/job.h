@@ -10,6 +10,7 @@
 #ifndef AZ_PIPELINE_JOB_H
 #define AZ_PIPELINE_JOB_H
 
+#include "base/map.h"
 #include "net/channels.h"
 #include "pipeline/validate.h"
 #include "store/catalog.h"
@@ -27,10 +28,10 @@ typedef enum AzStepKind
 typedef enum AzStepResult
 {
 	AZ_STEP_NEXT,				/* go on with the next step */
-	AZ_STEP_WAIT,				/* start only: a wish or a call is under way */
-	AZ_STEP_AGAIN,				/* finish only: this step once more, later */
+	AZ_STEP_WAIT,				/* "start" only: a wish or a call is under way */
+	AZ_STEP_AGAIN,				/* this step once more, after a pause */
 	AZ_STEP_RESTART,			/* from the first step */
-	AZ_STEP_END,				/* the job is over, answer ready */
+	AZ_STEP_END,				/* the job is over and well */
 	AZ_STEP_FAILED				/* the job is over, job->error says why */
 } AzStepResult;
 
@@ -39,52 +40,128 @@ typedef struct AzStep
 	const char *name;
 	AzStepKind	kind;
 	AzStepResult (*start) (AzJob *job);
-	AzStepResult (*finish) (AzJob *job);
+	AzStepResult (*finish) (AzJob *job);	/* when what it waited for is there */
 } AzStep;
 
 typedef struct AzPipeline
 {
 	const char *name;
+	/* Checks the request; NEXT or FAILED.  Sets the lane where one is due. */
+	AzStepResult (*prepare) (AzJob *job);
 	const AzStep *steps;		/* ends with a NULL name */
 } AzPipeline;
 
 /* Every pipeline there is, ending with NULL: the crash test's list. */
 extern const AzPipeline *const az_pipelines[];
 
-/* What all jobs share; belongs to the engine. */
 typedef struct AzJobSettings
 {
 	AzValidationLimits validation;
-	int64_t		call_timeout_us;
+	size_t		max_message_bytes;	/* of an answer */
+	int64_t		call_timeout_us;	/* of one call to business logic */
 	int			max_append_retries;
 	size_t		max_jobs;		/* running and waiting */
-	const char *crash_after;	/* test builds: "pipeline/step", else NULL */
+	char		crash_after[64];	/* "pipeline/step" in test builds, or "" */
 } AzJobSettings;
 
+/* What all jobs share; counters only grow. */
+struct AzJobs
+{
+	AzLoop	   *loop;
+	AzChannels *channels;
+	AzCatalog  *catalog;
+	AzJobSettings settings;
+
+	AzMap	   *lanes;			/* by aggregate: AzLane */
+	AzJob	   *all;
+	AzJob	   *ready;			/* to be started, or started again */
+	AzWish	   *wishes;			/* for the next tick, oldest first */
+	size_t		count;			/* jobs alive */
+	size_t		n_wishes;
+
+	uint64_t	commands;		/* answered with OK */
+	uint64_t	rejected;		/* answered otherwise */
+	uint64_t	events;			/* appended */
+};
+
+/*
+ * One job.  Pipelines embed it first in a struct of their own; all of it
+ * lives in "arena", which is freed with the job.
+ */
 struct AzJob
 {
 	AzJobs	   *jobs;
-	AzArena    *arena;			/* freed with the job */
+	AzArena    *arena;
 	const AzPipeline *pipeline;
 	int			step;
-	int64_t		deadline_us;	/* monotonic */
-	AzError		error;
+	int			restarts;		/* how often a step asked for RESTART */
+	int			pauses;			/* how often in a row a step asked for AGAIN */
+	int64_t		deadline_us;	/* monotonic; INT64_MAX = none */
 	AzMetadata	metadata;		/* passed on to business logic */
-	AzAggregate lane;			/* commands of one aggregate go one by one */
-	bool		has_lane;
-	void		(*done) (AzJob *job);	/* error.code says how it ended */
-	void	   *owner;
-	void	   *state;			/* the pipeline's own */
+	AzError		error;			/* how it ended */
 
-	/* The driver's. */
+	/* Filled by "prepare" where jobs of one aggregate must go one by one. */
+	const AzAggregate *aggregate;
+
+	/*
+	 * Called once, when the job is over and error says how; not after
+	 * az_job_cancel.  The job is freed when it returns.
+	 */
+	void		(*done) (AzJob *job);
+	void	   *owner;
+
+	/* The answer of the last call. */
+	AzBytes		answer;
+	AzError		status;
+
+	/* The driver's own. */
+	struct AzLane *lane;
 	AzWish	   *wish;			/* under way, or NULL */
 	AzCall	   *call;			/* under way, or NULL */
-	AzBytes		answer;			/* of the last call */
-	AzError		status;			/* of the last call */
-	AzTimer		timer;			/* deadline, or a pause */
-	int			attempts;
-	AzJob	   *previous;
+	AzTimer		pause;
+	bool		is_ready;		/* in jobs->ready */
+	AzJob	   *previous;		/* in jobs->all */
 	AzJob	   *next;
+	AzJob	   *queue_previous; /* in jobs->ready, or waiting in a lane */
+	AzJob	   *queue_next;
 };
+
+/* NULL when memory is out. */
+extern AzJobs *az_jobs_create(AzLoop *loop, AzChannels *channels,
+							  AzCatalog *catalog,
+							  const AzJobSettings *settings);
+
+/* Frees everything; jobs still there are dropped without "done". */
+extern void az_jobs_free(AzJobs *jobs);
+
+/* Starts what is ready, until nothing is. */
+extern void az_jobs_run_ready(AzJobs *jobs);
+
+/*
+ * A new job of "size" bytes, all zeros but its head, not yet started; NULL
+ * with RESOURCE_EXHAUSTED when there are too many or memory is out.
+ */
+extern AzJob *az_job_create(AzJobs *jobs, const AzPipeline *pipeline,
+							size_t size, AzError *error);
+
+/* Lets it run from the next az_jobs_run_ready on. */
+extern void az_job_start(AzJob *job);
+
+/* Gives it up wherever it is; a call under way is cancelled; frees it. */
+extern void az_job_cancel(AzJob *job);
+
+/* ---- for steps ---- */
+
+/* Queues a wish of the job for the next tick; returns WAIT. */
+extern AzStepResult az_job_wish(AzJob *job, AzWish *wish,
+								const AzWishKind *kind);
+
+/*
+ * Starts a call to business logic at "address"; WAIT, or FAILED.  The answer
+ * is in job->answer and job->status when "finish" is called.
+ */
+extern AzStepResult az_job_call(AzJob *job, const char *address,
+								const char *path, AzBytes message,
+								int64_t timeout_us);
 
 #endif

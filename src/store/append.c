@@ -1,0 +1,217 @@
+/*
+ * Appending the events of many commands with one call of append_batch.
+ *
+ * The batch is sorted by key, so that two batches never wait for each other
+ * in a circle, and holds each aggregate once: a second command for the same
+ * one is put off.  The probed form never waits for another transaction and
+ * says BUSY instead; the plain form is the way out when a race made it fail.
+ */
+#include "store/append.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/columns.h"
+
+/* Parameters of both forms, one value a page. */
+enum
+{
+	ROOT, DOMAIN, EDITION, SEQUENCE, PAGE, CREATED_AT, CORRELATION_ID,
+	TYPE_URL, PAYLOAD, EXTERNAL, EXT, ISOLATED, DEPTH, SOURCE_DOMAIN,
+	SOURCE_EDITION, SOURCE_ROOT, SOURCE_SEQUENCE, SOURCE_COMPONENT
+};
+
+/* Results, one row a command. */
+enum
+{
+	COMMAND, OUTCOME, NEXT_SEQUENCE
+};
+
+static bool run_probed(AzDb *db, AzWish **wishes, size_t count,
+					   AzArena *scratch, AzError *error);
+static bool run_plain(AzDb *db, AzWish **wishes, size_t count,
+					  AzArena *scratch, AzError *error);
+static bool run_appends(AzDb *db, AzStatementId statement, AzWish **wishes,
+						size_t count, AzArena *scratch, AzError *error);
+static int	compare_wishes(const void *left, const void *right);
+static size_t put_off_repeats(AzWish **wishes, size_t count);
+static AzDbParam *make_params(AzStatementId statement, AzWish **wishes,
+							  size_t count, AzArena *scratch);
+static void fill_page(AzDbParam *params, size_t row, const AzAppendWish *append,
+					  size_t page);
+static void fill_event(AzDbParam *params, size_t row, const AzEvent *event);
+static void fill_cause(AzDbParam *params, size_t row, const AzCause *cause);
+static bool take_outcomes(AzWish **wishes, size_t count, const AzRows *rows,
+						  AzError *error);
+
+const AzWishKind az_append_kind = {"append events", run_probed, run_plain};
+
+static bool
+run_probed(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+		   AzError *error)
+{
+	return run_appends(db, AZ_STATEMENT_APPEND_PROBED, wishes, count, scratch,
+					   error);
+}
+
+static bool
+run_plain(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+		  AzError *error)
+{
+	return run_appends(db, AZ_STATEMENT_APPEND, wishes, count, scratch, error);
+}
+
+static bool
+run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
+			AzArena *scratch, AzError *error)
+{
+	AzDbParam  *params;
+	AzRows		rows;
+
+	qsort(wishes, count, sizeof(AzWish *), compare_wishes);
+	count = put_off_repeats(wishes, count);
+	params = make_params(statement, wishes, count, scratch);
+	if (params == NULL)
+		return az_error_out_of_memory(error);
+	if (!az_db_execute(db, statement, params, scratch, &rows, error))
+		return false;
+	return take_outcomes(wishes, count, &rows, error);
+}
+
+/* In the order of the primary key. */
+static int
+compare_wishes(const void *left, const void *right)
+{
+	const AzAggregate *a = &(*(AzAppendWish *const *) left)->aggregate;
+	const AzAggregate *b = &(*(AzAppendWish *const *) right)->aggregate;
+	int			order = memcmp(a->root, b->root, AZ_UUID_SIZE);
+
+	if (order == 0)
+		order = strcmp(a->domain, b->domain);
+	return order != 0 ? order : strcmp(a->edition, b->edition);
+}
+
+/*
+ * Moves the second and later wishes of an aggregate to the end, marked BUSY;
+ * returns how many are left.
+ */
+static size_t
+put_off_repeats(AzWish **wishes, size_t count)
+{
+	size_t		kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		AzWish	   *wish = wishes[i];
+
+		wish->outcome = AZ_WISH_BUSY;
+		if (kept > 0 && compare_wishes(&wishes[kept - 1], &wish) == 0)
+			continue;
+		wishes[i] = wishes[kept];
+		wishes[kept++] = wish;
+	}
+	return kept;
+}
+
+static AzDbParam *
+make_params(AzStatementId statement, AzWish **wishes, size_t count,
+			AzArena *scratch)
+{
+	size_t		pages = 0;
+	size_t		row = 0;
+	AzDbParam  *params;
+
+	for (size_t i = 0; i < count; i++)
+		pages += ((AzAppendWish *) wishes[i])->count;
+	params = az_columns_create(statement, pages, scratch);
+	if (params == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+	{
+		const AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		for (size_t page = 0; page < append->count; page++)
+			fill_page(params, row++, append, page);
+	}
+	return params;
+}
+
+static void
+fill_page(AzDbParam *params, size_t row, const AzAppendWish *append,
+		  size_t page)
+{
+	AzBytes		root = {append->aggregate.root, AZ_UUID_SIZE};
+
+	az_columns_set_bytes(&params[ROOT], row, root);
+	az_columns_set_text(&params[DOMAIN], row, append->aggregate.domain);
+	az_columns_set_text(&params[EDITION], row, append->aggregate.edition);
+	az_columns_set_int(&params[PAGE], row, (int64_t) page);
+	fill_event(params, row, &append->events[page]);
+	fill_cause(params, row, append->events[page].cause);
+}
+
+static void
+fill_event(AzDbParam *params, size_t row, const AzEvent *event)
+{
+	az_columns_set_int(&params[SEQUENCE], row, event->sequence);
+	az_columns_set_int(&params[CREATED_AT], row, event->created_at_us);
+	az_columns_set_text(&params[CORRELATION_ID], row, event->correlation_id);
+	az_columns_set_text(&params[TYPE_URL], row, event->type_url);
+	az_columns_set_bytes(&params[PAYLOAD], row, event->payload);
+	az_columns_set_bytes(&params[EXTERNAL], row, event->external);
+	if (event->external.len == 0)
+		az_columns_set_null(&params[EXTERNAL], row);
+	else
+		az_columns_set_null(&params[PAYLOAD], row);
+	az_columns_set_bytes(&params[EXT], row, event->ext);
+	if (event->ext.len == 0)
+		az_columns_set_null(&params[EXT], row);
+	az_columns_set_int(&params[ISOLATED], row, event->isolated);
+	az_columns_set_int(&params[DEPTH], row, event->depth);
+}
+
+/* Clients' events have no cause: five nulls. */
+static void
+fill_cause(AzDbParam *params, size_t row, const AzCause *cause)
+{
+	AzBytes		root;
+
+	if (cause == NULL)
+	{
+		for (int param = SOURCE_DOMAIN; param <= SOURCE_COMPONENT; param++)
+			az_columns_set_null(&params[param], row);
+		return;
+	}
+	root = (AzBytes) {cause->source.root, AZ_UUID_SIZE};
+	az_columns_set_text(&params[SOURCE_DOMAIN], row, cause->source.domain);
+	az_columns_set_text(&params[SOURCE_EDITION], row, cause->source.edition);
+	az_columns_set_bytes(&params[SOURCE_ROOT], row, root);
+	az_columns_set_int(&params[SOURCE_SEQUENCE], row, cause->sequence);
+	az_columns_set_text(&params[SOURCE_COMPONENT], row, cause->component);
+}
+
+static bool
+take_outcomes(AzWish **wishes, size_t count, const AzRows *rows,
+			  AzError *error)
+{
+	if (rows->count != count)
+		return az_error_set(error, NULL, AZ_INTERNAL,
+							"append_batch answered for another number of commands");
+	for (size_t row = 0; row < count; row++)
+	{
+		size_t		command = (size_t) az_rows_int(rows, row, COMMAND);
+		const char *outcome = az_rows_text(rows, row, OUTCOME);
+		AzAppendWish *append;
+
+		if (command >= count)
+			return az_error_set(error, NULL, AZ_INTERNAL,
+								"append_batch answered for an unknown command");
+		append = (AzAppendWish *) wishes[command];
+		append->appended = strcmp(outcome, "appended") == 0;
+		append->next_sequence = az_rows_is_null(rows, row, NEXT_SEQUENCE) ?
+			-1 : az_rows_int(rows, row, NEXT_SEQUENCE);
+		append->wish.outcome = strcmp(outcome, "busy") == 0 ?
+			AZ_WISH_BUSY : AZ_WISH_FULFILLED;
+	}
+	return true;
+}

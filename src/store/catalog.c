@@ -1,0 +1,130 @@
+/* The registered components: read whole, kept until the database has news. */
+#include "store/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Results of AZ_STATEMENT_COMPONENTS. */
+enum
+{
+	NAME, KIND, DOMAIN, ADDRESS, DEADLINE_MS, SEND_SNAPSHOTS, ENABLED
+};
+
+struct AzCatalog
+{
+	AzArena    *arena;			/* holds the components */
+	AzComponent *components;
+	size_t		count;
+	uint64_t	generation;		/* of the database when they were read */
+	bool		was_read;
+};
+
+static AzComponent *copy_components(const AzRows *rows, AzArena *arena);
+static bool copy_component(AzComponent *component, const AzRows *rows,
+						   size_t row, AzArena *arena);
+static const char *copy_text(const AzRows *rows, size_t row, int column,
+							 AzArena *arena);
+
+AzCatalog *
+az_catalog_create(void)
+{
+	return calloc(1, sizeof(AzCatalog));
+}
+
+void
+az_catalog_free(AzCatalog *catalog)
+{
+	if (catalog == NULL)
+		return;
+	az_arena_free(catalog->arena);
+	free(catalog);
+}
+
+bool
+az_catalog_is_stale(const AzCatalog *catalog, AzDb *db)
+{
+	return !catalog->was_read ||
+		catalog->generation != az_db_components_generation(db);
+}
+
+bool
+az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error, AzArena *arena)
+{
+	/* Taken first: what changes while we read makes us read again. */
+	uint64_t	generation = az_db_components_generation(db);
+	AzArena    *fresh;
+	AzComponent *components;
+	AzRows		rows;
+
+	if (!az_db_execute(db, AZ_STATEMENT_COMPONENTS, NULL, arena, &rows, error))
+		return false;
+	fresh = az_arena_create();
+	components = fresh ? copy_components(&rows, fresh) : NULL;
+	if (components == NULL)
+	{
+		az_arena_free(fresh);
+		return az_error_out_of_memory(error);
+	}
+	az_arena_free(catalog->arena);
+	catalog->arena = fresh;
+	catalog->components = components;
+	catalog->count = rows.count;
+	catalog->generation = generation;
+	catalog->was_read = true;
+	return true;
+}
+
+const AzComponent *
+az_catalog_aggregate(const AzCatalog *catalog, const char *domain)
+{
+	for (size_t i = 0; i < catalog->count; i++)
+		if (strcmp(catalog->components[i].kind, "aggregate") == 0 &&
+			strcmp(catalog->components[i].domain, domain) == 0)
+			return &catalog->components[i];
+	return NULL;
+}
+
+size_t
+az_catalog_count(const AzCatalog *catalog)
+{
+	return catalog->count;
+}
+
+static AzComponent *
+copy_components(const AzRows *rows, AzArena *arena)
+{
+	AzComponent *components = az_arena_array(arena, rows->count + 1,
+											 sizeof(AzComponent));
+
+	if (components == NULL)
+		return NULL;
+	for (size_t row = 0; row < rows->count; row++)
+		if (!copy_component(&components[row], rows, row, arena))
+			return NULL;
+	return components;
+}
+
+static bool
+copy_component(AzComponent *component, const AzRows *rows, size_t row,
+			   AzArena *arena)
+{
+	component->name = copy_text(rows, row, NAME, arena);
+	component->kind = copy_text(rows, row, KIND, arena);
+	component->domain = copy_text(rows, row, DOMAIN, arena);
+	component->address = copy_text(rows, row, ADDRESS, arena);
+	if (!az_rows_is_null(rows, row, DEADLINE_MS))
+		component->deadline_us = az_rows_int(rows, row, DEADLINE_MS) * 1000;
+	component->send_snapshots = az_rows_int(rows, row, SEND_SNAPSHOTS) != 0;
+	component->enabled = az_rows_int(rows, row, ENABLED) != 0;
+	return component->name != NULL && component->kind != NULL &&
+		component->domain != NULL && component->address != NULL;
+}
+
+/* Null reads as the empty text. */
+static const char *
+copy_text(const AzRows *rows, size_t row, int column, AzArena *arena)
+{
+	if (az_rows_is_null(rows, row, column))
+		return "";
+	return az_arena_string_of(arena, az_rows_bytes(rows, row, column));
+}
