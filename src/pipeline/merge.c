@@ -1,0 +1,58 @@
+/*
+ * Decides whether a command fits the stream it meets; does nothing else.
+ *
+ * COMMUTATIVE is judged as STRICT: comparing the fields that both sides
+ * changed needs Replay, which this version does not call.
+ */
+#include "pipeline/merge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/book.h"
+#include "codec/details.h"
+
+bool
+az_merge_fits(AzMerge merge, int64_t expected, int64_t actual)
+{
+	return merge == AZ_MERGE_AGGREGATE_HANDLES || expected == actual;
+}
+
+bool
+az_merge_may_repeat(AzMerge merge)
+{
+	return merge == AZ_MERGE_AGGREGATE_HANDLES ||
+		merge == AZ_MERGE_COMMUTATIVE;
+}
+
+bool
+az_merge_mismatch(const AzAggregate *aggregate, int64_t expected,
+				  int64_t actual, AzArena *arena, AzError *error)
+{
+	char		root[37];
+	char		expects[24];
+	char		is_at[24];
+	const char *const pairs[][2] = {
+		{"domain", aggregate->domain},
+		{"root", root},
+		{"expected", expects},
+		{"actual", is_at},
+	};
+	AzErrorInfo info = {
+		.reason = "SEQUENCE_MISMATCH",
+		.n_pairs = 4,
+		.pairs = pairs,
+		.retryable = true
+	};
+
+	az_uuid_text(aggregate->root, root);
+	snprintf(expects, sizeof(expects), "%" PRId64, expected);
+	snprintf(is_at, sizeof(is_at), "%" PRId64, actual);
+	az_error_set(error, arena, AZ_FAILED_PRECONDITION,
+				 "Sequence mismatch: command expects %s, aggregate is at %s",
+				 expects, is_at);
+	memcpy(error->sqlstate, AZ_SQLSTATE_SEQUENCE_MISMATCH, 6);
+	az_details_add(error, &info, arena);
+	return false;
+}

@@ -1,0 +1,30 @@
+/* Turns what business logic answered into events ready to be stored. */
+#ifndef AZ_PIPELINE_STAMP_H
+#define AZ_PIPELINE_STAMP_H
+
+#include "codec/event.h"
+#include "codec/messages.h"
+#include "pipeline/validate.h"
+
+/* What the events of one command get: contract section 5, step 7. */
+typedef struct AzStamp
+{
+	AzAggregate aggregate;
+	int64_t		next_sequence;
+	const char *correlation_id; /* the command's */
+	AzBytes		ext;			/* the command's, encoded; or empty */
+	bool		isolated;
+	const AzValidationLimits *limits;
+} AzStamp;
+
+/*
+ * Numbers the pages of "book" (NULL: no events) and stamps them; "events"
+ * borrows from the message.  INTERNAL, naming both values, when the book is
+ * for another aggregate or numbers its pages otherwise; RESOURCE_EXHAUSTED
+ * when it is over a limit; OUT_OF_RANGE past the last sequence there can be.
+ */
+extern bool az_stamp_events(const AzStamp *stamp, const PbEventBook *book,
+							AzEvent **events, size_t *count, AzArena *arena,
+							AzError *error);
+
+#endif
