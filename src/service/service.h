@@ -1,0 +1,76 @@
+/*
+ * Services: which methods are served, and how a call becomes a job.
+ *
+ * A service is one file with a const table of its methods.  The dispatcher
+ * routes by path; older package names could be added as rows.
+ */
+#ifndef AZ_SERVICE_SERVICE_H
+#define AZ_SERVICE_SERVICE_H
+
+#include "net/server.h"
+#include "pipeline/job.h"
+
+typedef struct AzServices AzServices;
+typedef struct AzServiceCall AzServiceCall;
+
+typedef struct AzMethod
+{
+	const char *name;			/* "HandleCommand" */
+	bool		client_streams; /* more than one request message allowed */
+	/* One request message; bytes are valid during the call only. */
+	void		(*message) (AzServiceCall *call, AzBytes message);
+	/* The client sends no more; NULL: nothing to do. */
+	void		(*half_closed) (AzServiceCall *call);
+	/* The call is over; also told when "job" was given up before it. */
+	void		(*closed) (AzServiceCall *call);
+} AzMethod;
+
+typedef struct AzService
+{
+	const char *name;			/* "io.angzarr.v1.EventQueryService" */
+	const AzMethod *methods;	/* ends with a NULL name */
+} AzService;
+
+/* Every service that is served, in order of name, ending with NULL. */
+extern const AzService *const az_services[];
+
+/* One call while it is open; lives in the server call's arena. */
+struct AzServiceCall
+{
+	AzServices *services;
+	AzServerCall *call;
+	const AzMethod *method;
+	size_t		messages;		/* requests seen */
+	AzJob	   *job;			/* working on it, or NULL */
+	void	   *state;			/* the method's own, in the call's arena */
+};
+
+/* NULL when memory is out. */
+extern AzServices *az_services_create(AzJobs *jobs);
+extern void az_services_free(AzServices *services);
+extern AzJobs *az_services_jobs(const AzServices *services);
+
+/* What az_server_create wants; the owner is the AzServices. */
+extern const AzServerEvents az_service_events;
+
+/* ---- for methods ---- */
+
+/*
+ * Ties a job to a call and starts it: deadline and travelling metadata are
+ * taken over, "done" is told when it ends, with job->owner the call.
+ */
+extern void az_service_begin(AzServiceCall *call, AzJob *job,
+							 void (*done) (AzJob *job));
+
+/* Ends the call with an error; its texts are copied. */
+extern void az_service_fail(AzServiceCall *call, const AzError *error);
+
+/*
+ * Sends one protobuf-c message and, when "last", ends the call with OK.
+ * Larger than angzarr.max_message_size: RESOURCE_EXHAUSTED, "advice" says
+ * what to do instead (or NULL).
+ */
+extern void az_service_answer(AzServiceCall *call, const void *message,
+							  bool last, const char *advice);
+
+#endif
