@@ -68,14 +68,19 @@ typedef struct AzDbPort
 struct AzDb
 {
 	const AzDbPort *port;
-	bool		in_transaction; /* kept by the functions below */
+	/* Kept by the functions below. */
+	bool		in_transaction;
+	bool		failed;			/* only a rollback can follow */
 	uint64_t	commits;		/* transactions committed through here */
 };
 
 /*
  * One transaction at a time.  "arena" takes result rows and error texts.
  * After a failed execute only rollback is allowed; errors carry the SQLSTATE
- * and the status code that stands for it.
+ * and the status code that stands for it.  A call out of this order is an
+ * INTERNAL error (a rollback without a transaction does nothing); a commit
+ * that fails for whatever reason has rolled back.  Results that are not what
+ * the statement's table says are an INTERNAL error too.
  */
 extern bool az_db_begin(AzDb *db, AzArena *arena, AzError *error);
 extern bool az_db_execute(AzDb *db, AzStatementId statement,
@@ -85,10 +90,20 @@ extern bool az_db_commit(AzDb *db, AzArena *arena, AzError *error);
 extern void az_db_rollback(AzDb *db);
 extern uint64_t az_db_components_generation(AzDb *db);
 
-/* Reading results; row and column count from 0. */
+/*
+ * Reading results; row and column count from 0.  A null, and what is not
+ * there, reads as 0, an empty slice and "".
+ */
 extern bool az_rows_is_null(const AzRows *rows, size_t row, int column);
 extern int64_t az_rows_int(const AzRows *rows, size_t row, int column);
 extern AzBytes az_rows_bytes(const AzRows *rows, size_t row, int column);
 extern const char *az_rows_text(const AzRows *rows, size_t row, int column);
+
+/*
+ * For hosts: room for "count" rows of a statement's result types, all zeros,
+ * no value null; false when memory is out.
+ */
+extern bool az_rows_create(AzRows *rows, AzStatementId statement,
+						   size_t count, AzArena *arena);
 
 #endif

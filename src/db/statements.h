@@ -23,6 +23,7 @@ typedef struct AzStatement
 	const char *results;		/* "IUTT" */
 } AzStatement;
 
+/* NULL for a number that stands for none. */
 extern const AzStatement *az_statement(AzStatementId id);
 
 #endif
