@@ -77,6 +77,11 @@ az_error_set(AzError *error, AzArena *arena, AzCode code,
 		return false;
 	memset(error, 0, sizeof(*error));
 	error->code = code;
+	if (arena == NULL)
+	{
+		error->message = format;
+		return false;
+	}
 	va_start(args, format);
 	error->message = az_arena_vformat(arena, format, args);
 	va_end(args);

@@ -62,8 +62,9 @@ typedef struct AzError
 
 /*
  * Fills "error" and returns false, so that a failing function can end in
- * "return az_error_set(...)".  "error" may be NULL.  When memory is out for
- * the text the message says so; the code stays.
+ * "return az_error_set(...)".  "error" may be NULL.  Without an arena the
+ * format is the message, which must be constant then.  When memory is out
+ * for the text the message says so; the code stays.
  */
 extern bool az_error_set(AzError *error, AzArena *arena, AzCode code,
 						 const char *format,...)
