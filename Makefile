@@ -1,11 +1,11 @@
 # angzarr: event sourcing inside PostgreSQL.  "make help" lists what can be made.
 EXTENSION   = angzarr
-VERSION     = 0.1
+EXTVERSION  = 0.1
 MODULE_big  = angzarr
 
 # The SQL script is its parts in this order.
 SQL_PARTS   = header schema append load registry admin_views privileges
-DATA_built  = sql/$(EXTENSION)--$(VERSION).sql
+DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 # Rooms of src/, bottom to top (tools/check_rooms knows the same list).
 ROOMS       = base wire gen codec net db store pipeline service engine pg
@@ -16,7 +16,7 @@ PROTOS      = $(sort $(patsubst proto/%,%,$(shell find proto -name '*.proto')))
 GENERATED_C = $(patsubst %.proto,src/gen/%.pb-c.c,$(PROTOS)) src/gen/descriptor_set.c
 
 PKGS        = libnghttp2 libprotobuf-c libcares
-PG_CPPFLAGS = -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
+PG_CPPFLAGS = -MMD -MP -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               -fvisibility=hidden
@@ -27,7 +27,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 ISOLATION   = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 TAP_TESTS   = 1
-EXTRA_CLEAN = src/gen sql/$(EXTENSION)--$(VERSION).sql build/unit
+EXTRA_CLEAN = $(OBJS:.o=.d) src/gen sql/$(EXTENSION)--$(EXTVERSION).sql build/unit
 
 PG_CONFIG  ?= pg_config
 PGXS       := $(shell $(PG_CONFIG) --pgxs)
@@ -36,8 +36,9 @@ include $(PGXS)
 
 include tools/generate.mk
 include test/unit/unit.mk
+-include $(OBJS:.o=.d)
 
-sql/$(EXTENSION)--$(VERSION).sql: $(patsubst %,sql/parts/%.sql,$(SQL_PARTS))
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(patsubst %,sql/parts/%.sql,$(SQL_PARTS))
 	cat $^ > $@
 
 .PHONY: help lint format

@@ -179,6 +179,7 @@ clean_up() {
     for pid in ${AZ_PIDS[@]+"${AZ_PIDS[@]}"}; do end_now "$pid"; done
     for data in ${AZ_CLUSTERS[@]+"${AZ_CLUSTERS[@]}"}; do cluster_stop "$data" immediate; done
     [ ${#AZ_SOCKETS[@]} -eq 0 ] || rm -rf "${AZ_SOCKETS[@]}"
+    if declare -F at_exit > /dev/null; then at_exit "$status"; fi
     exit "$status"
 }
 trap clean_up EXIT

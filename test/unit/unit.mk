@@ -29,7 +29,8 @@ $(UNIT_DIR)/%_test: $(UNIT_DIR)/help/%_test.o $(UNIT_HELPERS) $(UNIT_DIR)/libeng
 -include $(UNIT_OBJS:.o=.d) $(wildcard $(UNIT_DIR)/help/*.d)
 .PRECIOUS: $(UNIT_DIR)/help/%.o
 
-.PHONY: unit
+.PHONY: unit unit-build
+unit-build: $(addprefix $(UNIT_DIR)/,$(UNIT_TESTS))
 unit: $(addprefix unit-,$(UNIT_TESTS:_test=)) ## unit tests under sanitizers
 unit-%: $(UNIT_DIR)/%_test
 	cd $(UNIT_DIR) && CMOCKA_MESSAGE_OUTPUT=TAP ./$*_test
