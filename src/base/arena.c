@@ -14,7 +14,9 @@
 #include "base/arena.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
+/* Declared here: its header's "const" makes gcc think that we read. */
+extern void __asan_poison_memory_region(void *data, size_t size);
+extern void __asan_unpoison_memory_region(void *data, size_t size);
 #define POISON(data, size) __asan_poison_memory_region(data, size)
 #define UNPOISON(data, size) __asan_unpoison_memory_region(data, size)
 #define GAP 16					/* between allocations, never handed out */
@@ -50,7 +52,7 @@ static Block *add_block(AzArena *arena, size_t size);
 static void *cut(Block *block, size_t size);
 static size_t round_up(size_t size);
 
-AzArena    *
+AzArena *
 az_arena_create(void)
 {
 	AzArena    *arena = malloc(FIRST_BLOCK);
@@ -112,7 +114,7 @@ az_arena_size(const AzArena *arena)
 	return arena->total;
 }
 
-void	   *
+void *
 az_arena_alloc(AzArena *arena, size_t size)
 {
 	void	   *memory = take(arena, size);
@@ -122,7 +124,7 @@ az_arena_alloc(AzArena *arena, size_t size)
 	return memory;
 }
 
-void	   *
+void *
 az_arena_array(AzArena *arena, size_t count, size_t size)
 {
 	size_t		product;
@@ -132,13 +134,13 @@ az_arena_array(AzArena *arena, size_t count, size_t size)
 	return az_arena_alloc(arena, product);
 }
 
-char	   *
+char *
 az_arena_string(AzArena *arena, const char *text)
 {
 	return az_arena_string_of(arena, az_bytes_of(text));
 }
 
-char	   *
+char *
 az_arena_string_of(AzArena *arena, AzBytes bytes)
 {
 	AzBytes		copy;
@@ -166,7 +168,7 @@ az_arena_copy(AzArena *arena, AzBytes bytes, AzBytes *copy)
 	return true;
 }
 
-char	   *
+char *
 az_arena_format(AzArena *arena, const char *format,...)
 {
 	va_list		args;
@@ -179,7 +181,7 @@ az_arena_format(AzArena *arena, const char *format,...)
 	return text;
 }
 
-char	   *
+char *
 az_arena_vformat(AzArena *arena, const char *format, va_list args)
 {
 	char		small[SHORT_TEXT];

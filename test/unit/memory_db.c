@@ -1,0 +1,331 @@
+/*
+ * A database port in memory: transactions that roll back, and faults on
+ * request.  What the statements mean is in memory_statements.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory_statements.h"
+
+static bool begin(AzDb *db, AzArena *arena, AzError *error);
+static bool execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
+					AzArena *arena, AzRows *rows, AzError *error);
+static bool commit(AzDb *db, AzArena *arena, AzError *error);
+static void rollback(AzDb *db);
+static uint64_t components_generation(AzDb *db);
+static bool strikes(MemoryFault *fault, AzError *error);
+static bool check_params(AzStatementId statement, const AzDbParam *params,
+						 AzError *error);
+static bool check_texts(const AzDbColumn *column, AzError *error);
+static void forget_touched(MemoryDb *memory, bool keep);
+static void set_fault(MemoryFault *fault, int nth, const char *sqlstate);
+static void must(bool succeeded);
+
+static const AzDbPort port = {
+	.begin = begin,
+	.execute = execute,
+	.commit = commit,
+	.rollback = rollback,
+	.components_generation = components_generation
+};
+
+MemoryDb *
+memory_db_create(void)
+{
+	MemoryDb   *memory = calloc(1, sizeof(MemoryDb));
+
+	if (memory == NULL)
+		return NULL;
+	memory->db.port = &port;
+	memory->generation = 1;
+	memory->arena = az_arena_create();
+	memory->streams = az_map_create();
+	if (memory->arena == NULL || memory->streams == NULL)
+	{
+		memory_db_free(memory);
+		return NULL;
+	}
+	return memory;
+}
+
+void
+memory_db_free(MemoryDb *memory)
+{
+	if (memory == NULL)
+		return;
+	az_map_free(memory->streams);
+	az_arena_free(memory->arena);
+	free(memory);
+}
+
+/* ---- what is there before the test ---- */
+
+void
+memory_db_register(MemoryDb *memory, MemoryComponent component)
+{
+	must(memory->n_components < MEMORY_DB_MAX_COMPONENTS);
+	memory->components[memory->n_components++] = component;
+	memory->generation++;
+}
+
+void
+memory_db_unregister(MemoryDb *memory, const char *name)
+{
+	size_t		kept = 0;
+
+	for (size_t i = 0; i < memory->n_components; i++)
+	{
+		if (strcmp(memory->components[i].name, name) != 0)
+			memory->components[kept++] = memory->components[i];
+	}
+	memory->n_components = kept;
+	memory->generation++;
+}
+
+void
+memory_db_put_event(MemoryDb *memory, const AzAggregate *aggregate,
+					const char *type_url, const char *payload)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+	AzEvent		event = {.correlation_id = "",.created_at_us = 1};
+
+	must(stream != NULL && !stream->is_touched);
+	event.sequence = memory_stream_next(stream);
+	event.type_url = az_arena_string(memory->arena, type_url);
+	must(event.type_url != NULL
+		 && az_arena_copy(memory->arena, az_bytes_of(payload), &event.payload)
+		 && memory_stream_push(memory, stream, &event));
+	stream->committed = stream->count;
+}
+
+void
+memory_db_put_snapshot(MemoryDb *memory, const AzAggregate *aggregate,
+					   int64_t sequence, const char *state)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+	AzSnapshot *snapshots;
+
+	must(stream != NULL);
+	snapshots = az_arena_array(memory->arena, stream->n_snapshots + 1,
+							   sizeof(AzSnapshot));
+	must(snapshots != NULL);
+	if (stream->n_snapshots > 0)
+		memcpy(snapshots, stream->snapshots,
+			   stream->n_snapshots * sizeof(AzSnapshot));
+	stream->snapshots = snapshots;
+	snapshots += stream->n_snapshots++;
+	snapshots->sequence = sequence;
+	snapshots->created_at_us = 1;
+	snapshots->type_url = "/test.State";
+	must(az_arena_copy(memory->arena, az_bytes_of(state), &snapshots->state));
+}
+
+/* ---- what is there after it ---- */
+
+const AzEvent *
+memory_db_events(MemoryDb *memory, const AzAggregate *aggregate,
+				 size_t *count)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+
+	must(stream != NULL);
+	*count = stream->count;
+	return stream->events;
+}
+
+/* ---- faults ---- */
+
+static void
+set_fault(MemoryFault *fault, int nth, const char *sqlstate)
+{
+	fault->countdown = nth;
+	memcpy(fault->sqlstate, sqlstate, sizeof(fault->sqlstate));
+}
+
+void
+memory_db_fail_statement(MemoryDb *memory, AzStatementId statement, int nth,
+						 const char *sqlstate)
+{
+	set_fault(&memory->faults[statement], nth, sqlstate);
+}
+
+void
+memory_db_fail_begin(MemoryDb *memory, int nth, const char *sqlstate)
+{
+	set_fault(&memory->begin_fault, nth, sqlstate);
+}
+
+void
+memory_db_fail_commit(MemoryDb *memory, int nth, const char *sqlstate)
+{
+	set_fault(&memory->commit_fault, nth, sqlstate);
+}
+
+void
+memory_db_be_busy(MemoryDb *memory, const AzAggregate *aggregate, int times)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+
+	must(stream != NULL);
+	stream->busy = times;
+}
+
+void
+memory_db_poison(MemoryDb *memory, const AzAggregate *aggregate,
+				 const char *sqlstate)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+
+	must(stream != NULL);
+	memset(stream->poison, 0, sizeof(stream->poison));
+	if (sqlstate != NULL)
+		memcpy(stream->poison, sqlstate, sizeof(stream->poison));
+}
+
+/* ---- the port ---- */
+
+static bool
+begin(AzDb *db, AzArena *arena, AzError *error)
+{
+	MemoryDb   *memory = (MemoryDb *) db;
+
+	if (strikes(&memory->begin_fault, error))
+		return false;
+	memory->begun++;
+	return true;
+}
+
+static bool
+execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
+		AzArena *arena, AzRows *rows, AzError *error)
+{
+	MemoryDb   *memory = (MemoryDb *) db;
+
+	if (memory->before != NULL)
+		memory->before(memory, statement);
+	memory->executed[statement]++;
+	if (strikes(&memory->faults[statement], error)
+		|| !check_params(statement, params, error))
+		return false;
+	if (params != NULL)
+		memory->pages[statement] += params[0].column.count;
+	switch (statement)
+	{
+		case AZ_STATEMENT_COMPONENTS:
+			return memory_components(memory, arena, rows, error);
+		case AZ_STATEMENT_LOAD_BOOKS:
+			return memory_load(memory, params, arena, rows, error);
+		default:
+			return memory_append(memory,
+								 statement == AZ_STATEMENT_APPEND_PROBED,
+								 params, arena, rows, error);
+	}
+}
+
+static bool
+commit(AzDb *db, AzArena *arena, AzError *error)
+{
+	MemoryDb   *memory = (MemoryDb *) db;
+
+	if (strikes(&memory->commit_fault, error))
+	{
+		rollback(db);
+		return false;
+	}
+	forget_touched(memory, true);
+	memory->committed++;
+	return true;
+}
+
+static void
+rollback(AzDb *db)
+{
+	MemoryDb   *memory = (MemoryDb *) db;
+
+	forget_touched(memory, false);
+	memory->rolled_back++;
+}
+
+static uint64_t
+components_generation(AzDb *db)
+{
+	return ((MemoryDb *) db)->generation;
+}
+
+static bool
+strikes(MemoryFault *fault, AzError *error)
+{
+	if (fault->countdown == 0 || --fault->countdown > 0)
+		return false;
+	memory_fail(error, fault->sqlstate);
+	return true;
+}
+
+/* A real host would crash or refuse; a test shall learn why. */
+static bool
+check_params(AzStatementId statement, const AzDbParam *params, AzError *error)
+{
+	static const char letters[] = "biItTBU";
+	const char *types = az_statement(statement)->params;
+
+	for (int i = 0; *types != '\0'; i++)
+	{
+		const AzDbColumn *column = &params[i].column;
+
+		if (*types++ != letters[column->type])
+			return az_error_set(error, NULL, AZ_INTERNAL,
+								"a parameter has another type");
+		if (params[i].is_array != (*types == '*')
+			|| column->count != params[0].column.count)
+			return az_error_set(error, NULL, AZ_INTERNAL,
+								"a parameter has another count");
+		if (*types == '*')
+			types++;
+		if (!check_texts(column, error))
+			return false;
+	}
+	return true;
+}
+
+static bool
+check_texts(const AzDbColumn *column, AzError *error)
+{
+	for (size_t row = 0; row < column->count; row++)
+	{
+		if (column->nulls != NULL && column->nulls[row])
+			continue;
+		if (column->type == AZ_DB_TEXT
+			&& column->bytes[row].data[column->bytes[row].len] != 0)
+			return az_error_set(error, NULL, AZ_INTERNAL,
+								"a text does not end in a zero byte");
+		if (column->type == AZ_DB_UUID
+			&& column->bytes[row].len != AZ_UUID_SIZE)
+			return az_error_set(error, NULL, AZ_INTERNAL,
+								"a uuid has not 16 bytes");
+	}
+	return true;
+}
+
+static void
+forget_touched(MemoryDb *memory, bool keep)
+{
+	while (memory->touched != NULL)
+	{
+		MemoryStream *stream = memory->touched;
+
+		if (keep)
+			stream->committed = stream->count;
+		else
+			stream->count = stream->committed;
+		stream->is_touched = false;
+		memory->touched = stream->next_touched;
+	}
+}
+
+/* For what a test prepares: it cannot go on without. */
+static void
+must(bool succeeded)
+{
+	if (!succeeded)
+		abort();
+}

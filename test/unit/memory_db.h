@@ -1,0 +1,111 @@
+/*
+ * A database port in memory: the engine's four statements with their real
+ * meaning, transactions that roll back, and faults on request.
+ *
+ * Its own allocations can be made to fail like all others; a statement then
+ * fails with SQLSTATE 53200, as a server's would.
+ */
+#ifndef MEMORY_DB_H
+#define MEMORY_DB_H
+
+#include "base/map.h"
+#include "codec/event.h"
+#include "db/db.h"
+
+#define MEMORY_DB_MAX_COMPONENTS 16
+
+/* A row of angzarr._components(); NULL texts are nulls. */
+typedef struct MemoryComponent
+{
+	const char *name;
+	const char *kind;
+	const char *domain;
+	const char *address;
+	int64_t		deadline_ms;	/* 0 = null */
+	bool		full_books;		/* registered with send_snapshots => false */
+	bool		disabled;
+} MemoryComponent;
+
+/* A SQLSTATE to fail with at the nth time from now; 0 = never. */
+typedef struct MemoryFault
+{
+	int			countdown;
+	char		sqlstate[6];
+} MemoryFault;
+
+typedef struct MemoryDb
+{
+	AzDb		db;				/* must come first */
+
+	/*
+	 * Called before each statement, to let somebody else write first; NULL
+	 * for nobody.  What it puts is committed at once.
+	 */
+	void		(*before) (struct MemoryDb *memory, AzStatementId statement);
+	void	   *owner;
+
+	/* Counters; a test may set them back. */
+	int			begun;
+	int			committed;
+	int			rolled_back;	/* failed commits too */
+	int			executed[AZ_STATEMENT_COUNT];	/* failed ones too */
+	size_t		pages[AZ_STATEMENT_COUNT];	/* array elements given to each */
+
+	/* Its own. */
+	uint64_t	generation;
+	MemoryComponent components[MEMORY_DB_MAX_COMPONENTS];
+	size_t		n_components;
+	AzArena    *arena;			/* all that is stored; freed at the end */
+	AzMap	   *streams;		/* by aggregate: struct MemoryStream */
+	struct MemoryStream *touched;	/* by the open transaction */
+	MemoryFault begin_fault;
+	MemoryFault commit_fault;
+	MemoryFault faults[AZ_STATEMENT_COUNT];
+} MemoryDb;
+
+/* NULL when memory is out. */
+extern MemoryDb *memory_db_create(void);
+extern void memory_db_free(MemoryDb *memory);
+
+/* ---- what is there before the test; committed at once ---- */
+
+/* Texts must stay.  Raises the generation. */
+extern void memory_db_register(MemoryDb *memory, MemoryComponent component);
+extern void memory_db_unregister(MemoryDb *memory, const char *name);
+
+/* Appends an event behind the last one: type and payload given. */
+extern void memory_db_put_event(MemoryDb *memory,
+								const AzAggregate *aggregate,
+								const char *type_url, const char *payload);
+
+/* A snapshot at a sequence; events up to there need not exist. */
+extern void memory_db_put_snapshot(MemoryDb *memory,
+								   const AzAggregate *aggregate,
+								   int64_t sequence, const char *state);
+
+/* ---- what is there after it ---- */
+
+/* The events of an aggregate in order, uncommitted ones too. */
+extern const AzEvent *memory_db_events(MemoryDb *memory,
+									   const AzAggregate *aggregate,
+									   size_t *count);
+
+/* ---- faults ---- */
+
+/* The nth execution from now (1 = the next) fails, and only that one. */
+extern void memory_db_fail_statement(MemoryDb *memory, AzStatementId statement,
+									 int nth, const char *sqlstate);
+extern void memory_db_fail_begin(MemoryDb *memory, int nth,
+								 const char *sqlstate);
+extern void memory_db_fail_commit(MemoryDb *memory, int nth,
+								  const char *sqlstate);
+
+/* Probed appends to the aggregate are "busy", so many times. */
+extern void memory_db_be_busy(MemoryDb *memory, const AzAggregate *aggregate,
+							  int times);
+
+/* Every statement that touches the aggregate fails; NULL heals it. */
+extern void memory_db_poison(MemoryDb *memory, const AzAggregate *aggregate,
+							 const char *sqlstate);
+
+#endif

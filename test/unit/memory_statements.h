@@ -1,0 +1,41 @@
+/* The statements of the database in memory, and the streams they work on. */
+#ifndef MEMORY_STATEMENTS_H
+#define MEMORY_STATEMENTS_H
+
+#include "memory_db.h"
+
+/* Events beyond "committed" belong to the open transaction. */
+typedef struct MemoryStream
+{
+	AzEvent    *events;
+	size_t		count;
+	size_t		committed;
+	size_t		capacity;
+	AzSnapshot *snapshots;		/* oldest first */
+	size_t		n_snapshots;
+	int			busy;			/* times to say so */
+	char		poison[6];
+	struct MemoryStream *next_touched;
+	bool		is_touched;
+} MemoryStream;
+
+/* The stream, made empty where there is none; NULL when memory is out. */
+extern MemoryStream *memory_stream(MemoryDb *memory,
+								   const AzAggregate *aggregate);
+extern int64_t memory_stream_next(const MemoryStream *stream);
+extern bool memory_stream_push(MemoryDb *memory, MemoryStream *stream,
+							   const AzEvent *event);
+
+/* Sets the error a server would give with this SQLSTATE; returns false. */
+extern bool memory_fail(AzError *error, const char *sqlstate);
+
+/* Each answers in copies of its own, made in "arena". */
+extern bool memory_components(MemoryDb *memory, AzArena *arena, AzRows *rows,
+							  AzError *error);
+extern bool memory_load(MemoryDb *memory, const AzDbParam *params,
+						AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_append(MemoryDb *memory, bool probed,
+						  const AzDbParam *params, AzArena *arena,
+						  AzRows *rows, AzError *error);
+
+#endif
