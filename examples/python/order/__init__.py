@@ -1,0 +1,1 @@
+"""The order domain as a service that Angzarr calls."""
