@@ -8,12 +8,15 @@ SQL_PARTS   = header schema append load registry admin_views privileges
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 # Rooms of src/, bottom to top (tools/check_rooms knows the same list).
-ROOMS       = base wire gen codec net db store pipeline service engine pg
-SOURCES     = $(sort $(filter-out $(GENERATED_C),$(wildcard $(addsuffix /*.c,$(addprefix src/,$(ROOMS))))))
+ROOMS       = base wire codec net db store pipeline service engine pg
+SOURCES    := $(sort $(wildcard $(patsubst %,src/%/*.c,$(ROOMS))))
 OBJS        = $(SOURCES:.c=.o) $(GENERATED_C:.c=.o)
 
-PROTOS      = $(sort $(patsubst proto/%,%,$(shell find proto -name '*.proto')))
-GENERATED_C = $(patsubst %.proto,src/gen/%.pb-c.c,$(PROTOS)) src/gen/descriptor_set.c
+# The protocol, and what protoc brings along: made into src/gen.
+PROTOS     := $(sort $(shell find proto -name '*.proto' -printf '%P\n'))
+KNOWN_PROTOS = $(patsubst %,google/protobuf/%.proto,any descriptor duration empty timestamp)
+GENERATED_C = $(patsubst %.proto,src/gen/%.pb-c.c,$(PROTOS) $(KNOWN_PROTOS)) src/gen/descriptor_set.c
+GENERATED   = $(GENERATED_C) src/gen/names.h
 
 PKGS        = libnghttp2 libprotobuf-c libcares
 PG_CPPFLAGS = -MMD -MP -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
@@ -27,7 +30,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 ISOLATION   = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 TAP_TESTS   = 1
-EXTRA_CLEAN = $(OBJS:.o=.d) src/gen sql/$(EXTENSION)--$(EXTVERSION).sql build/unit
+EXTRA_CLEAN = $(OBJS:.o=.d) src/gen build/proto build/descriptors.pb sql/$(EXTENSION)--$(EXTVERSION).sql build/unit
 
 PG_CONFIG  ?= pg_config
 PGXS       := $(shell $(PG_CONFIG) --pgxs)

@@ -93,11 +93,12 @@ install_packages() {
 ## The user that servers run as
 
 # PostgreSQL refuses root, so root's servers run as "postgres"; everybody else's as themselves.
-# Where that user cannot enter the checkout it is given the one capability that lets it.
+# Where that user cannot enter the checkout it is given the one capability that lets it; access(2), by
+# which PostgreSQL finds its programs, heeds that only under the secure bit.
 server_user_prefix() {
     [ "$(id -u)" -eq 0 ] || return 0
     local plain="setpriv --reuid=postgres --regid=postgres --init-groups"
-    local able="$plain --inh-caps=+dac_override --ambient-caps=+dac_override"
+    local able="$plain --securebits=+no_setuid_fixup --inh-caps=+dac_override --ambient-caps=+dac_override"
     if $plain test -r "$AZ_ROOT/Makefile" -a -x "$AZ_BUILD" 2> /dev/null; then
         say "$plain"
     elif $able test -r "$AZ_ROOT/Makefile" -a -x "$AZ_BUILD" 2> /dev/null; then

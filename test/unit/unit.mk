@@ -13,10 +13,10 @@ UNIT_OBJS   = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_C))
 UNIT_HELPERS = $(patsubst test/unit/%.c,$(UNIT_DIR)/help/%.o,$(filter-out %_test.c,$(wildcard test/unit/*.c)))
 UNIT_TESTS  = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*_test.c))
 
-$(UNIT_DIR)/%.o: src/%.c $(GENERATED_C)
+$(UNIT_DIR)/%.o: src/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(PG_CPPFLAGS) $(UNIT_CFLAGS) $(if $(findstring src/gen,$<),-w) -MMD -c $< -o $@
-$(UNIT_DIR)/help/%.o: test/unit/%.c $(GENERATED_C)
+$(UNIT_DIR)/help/%.o: test/unit/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(PG_CPPFLAGS) -Itest/unit $(filter-out --coverage,$(UNIT_CFLAGS)) -MMD -c $< -o $@
 $(UNIT_DIR)/libengine.a: $(UNIT_OBJS)
