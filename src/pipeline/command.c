@@ -42,6 +42,7 @@ struct AzCommandJob
 };
 
 static AzStepResult prepare(AzJob *job);
+static bool send_correlation_id(AzCommandJob *command);
 static bool find_handler(AzCommandJob *command);
 static bool read_page(AzCommandJob *command);
 static bool check_served(AzCommandJob *command);
@@ -107,8 +108,32 @@ prepare(AzJob *job)
 	if (!find_handler(command) || !read_page(command) ||
 		!check_served(command) || !choose_mode(command))
 		return AZ_STEP_FAILED;
+	if (!send_correlation_id(command))
+	{
+		az_error_out_of_memory(&job->error);
+		return AZ_STEP_FAILED;
+	}
 	job->aggregate = &command->aggregate;
 	return AZ_STEP_NEXT;
+}
+
+/* The command's own id goes out; without one, what its caller sent. */
+static bool
+send_correlation_id(AzCommandJob *command)
+{
+	AzMetadata *metadata = &command->job.metadata;
+	AzBytes		name = az_bytes_of("x-correlation-id");
+	AzBytes		value = az_bytes_of(command->request->command->cover->correlation_id);
+
+	if (value.len == 0)
+		return true;
+	for (size_t i = 0; i < metadata->count; i++)
+		if (az_bytes_equal(az_bytes_of(metadata->entries[i].name), name))
+		{
+			metadata->entries[i].value = value;
+			return true;
+		}
+	return az_metadata_add(metadata, command->job.arena, name, value);
 }
 
 static bool
