@@ -1,0 +1,79 @@
+/* Tests of the decision whether a command fits its stream. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "codec/decode.h"
+#include "codec/messages.h"
+#include "pipeline/merge.h"
+
+static void
+equal_sequences_fit_under_every_strategy(void **state)
+{
+	for (int merge = AZ_MERGE_COMMUTATIVE; merge <= AZ_MERGE_MANUAL; merge++)
+	{
+		assert_true(az_merge_fits(merge, 0, 0));
+		assert_true(az_merge_fits(merge, 7, 7));
+	}
+}
+
+static void
+a_stale_or_early_command_fits_only_where_the_aggregate_decides(void **state)
+{
+	assert_true(az_merge_fits(AZ_MERGE_AGGREGATE_HANDLES, 1, 3));
+	assert_true(az_merge_fits(AZ_MERGE_AGGREGATE_HANDLES, 9, 3));
+	assert_false(az_merge_fits(AZ_MERGE_STRICT, 1, 3));
+	assert_false(az_merge_fits(AZ_MERGE_STRICT, 4, 3));
+	assert_false(az_merge_fits(AZ_MERGE_COMMUTATIVE, 2, 3));
+	assert_false(az_merge_fits(AZ_MERGE_MANUAL, 2, 3));
+}
+
+static void
+only_the_aggregates_own_and_commutative_commands_are_run_again(void **state)
+{
+	assert_true(az_merge_may_repeat(AZ_MERGE_AGGREGATE_HANDLES));
+	assert_true(az_merge_may_repeat(AZ_MERGE_COMMUTATIVE));
+	assert_false(az_merge_may_repeat(AZ_MERGE_STRICT));
+	assert_false(az_merge_may_repeat(AZ_MERGE_MANUAL));
+}
+
+static void
+a_mismatch_names_both_numbers_and_can_be_branched_on(void **state)
+{
+	AzArena    *arena = az_arena_create();
+	AzAggregate order = {.domain = "order",.edition = ""};
+	AzError		error = {0};
+	PbStatus   *status;
+
+	assert_false(az_merge_mismatch(&order, 1, 3, arena, &error));
+	assert_int_equal(error.code, AZ_FAILED_PRECONDITION);
+	assert_string_equal(error.sqlstate, "ZA001");
+	assert_string_equal(error.message,
+						"Sequence mismatch: command expects 1, aggregate is at 3");
+	status = az_decode(&pb_status_descriptor, error.details, arena, NULL);
+	assert_non_null(status);
+	assert_int_equal(status->code, AZ_FAILED_PRECONDITION);
+	assert_int_equal(status->n_details, 2);
+	assert_non_null(strstr(status->details[0]->type_url,
+						   "google.rpc.ErrorInfo"));
+	assert_non_null(strstr(status->details[1]->type_url,
+						   "google.rpc.RetryInfo"));
+	az_arena_free(arena);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(equal_sequences_fit_under_every_strategy),
+		cmocka_unit_test(a_stale_or_early_command_fits_only_where_the_aggregate_decides),
+		cmocka_unit_test(only_the_aggregates_own_and_commutative_commands_are_run_again),
+		cmocka_unit_test(a_mismatch_names_both_numbers_and_can_be_branched_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
