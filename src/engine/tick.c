@@ -95,7 +95,7 @@ take_wishes(AzTick *tick, AzJobs *jobs)
 		bytes += wish->bytes;
 		if (count > 0 && bytes > tick->max_bytes)
 			break;
-		DL_DELETE(jobs->wishes, wish);
+		DL_DELETE2(jobs->wishes, wish, previous, next);
 		jobs->n_wishes--;
 		tick->wishes[count++] = wish;
 	}

@@ -12,6 +12,7 @@
 #ifndef AZ_NET_CHANNELS_H
 #define AZ_NET_CHANNELS_H
 
+#include "base/error.h"
 #include "net/loop.h"
 #include "wire/metadata.h"
 

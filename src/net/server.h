@@ -9,6 +9,7 @@
 #ifndef AZ_NET_SERVER_H
 #define AZ_NET_SERVER_H
 
+#include "base/error.h"
 #include "net/loop.h"
 #include "wire/metadata.h"
 

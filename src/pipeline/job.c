@@ -9,6 +9,7 @@
 #include "pipeline/job.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -115,7 +116,7 @@ az_job_create(AzJobs *jobs, const AzPipeline *pipeline, size_t size,
 	job->deadline_us = INT64_MAX;
 	job->pause.due = pause_over;
 	job->pause.owner = job;
-	DL_APPEND(jobs->all, job);
+	DL_APPEND2(jobs->all, job, previous, next);
 	jobs->count++;
 	return job;
 }
@@ -136,7 +137,7 @@ az_job_cancel(AzJob *job)
 		az_call_cancel(job->call);
 	if (job->wish != NULL)
 	{
-		DL_DELETE(jobs->wishes, job->wish);
+		DL_DELETE2(jobs->wishes, job->wish, previous, next);
 		jobs->n_wishes--;
 	}
 	az_loop_stop_timer(jobs->loop, &job->pause);
@@ -154,7 +155,7 @@ az_job_wish(AzJob *job, AzWish *wish, const AzWishKind *kind)
 	wish->done = wish_done;
 	wish->owner = job;
 	job->wish = wish;
-	DL_APPEND(job->jobs->wishes, wish);
+	DL_APPEND2(job->jobs->wishes, wish, previous, next);
 	job->jobs->n_wishes++;
 	return AZ_STEP_WAIT;
 }
@@ -409,7 +410,7 @@ free_job(AzJob *job)
 
 	if (job->lane != NULL)
 		leave_lane(job);
-	DL_DELETE(jobs->all, job);
+	DL_DELETE2(jobs->all, job, previous, next);
 	jobs->count--;
 	az_arena_free(job->arena);
 }

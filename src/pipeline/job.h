@@ -11,6 +11,7 @@
 #define AZ_PIPELINE_JOB_H
 
 #include "base/map.h"
+#include "codec/event.h"
 #include "net/channels.h"
 #include "pipeline/validate.h"
 #include "store/catalog.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "codec/decode.h"
+#include "codec/messages.h"
 
 struct AzServices
 {

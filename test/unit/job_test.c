@@ -133,7 +133,7 @@ fulfil_one(void)
 	AzWish	   *wish = jobs->wishes;
 
 	assert_non_null(wish);
-	DL_DELETE(jobs->wishes, wish);
+	DL_DELETE2(jobs->wishes, wish, previous, next);
 	jobs->n_wishes--;
 	wish->done(wish);
 }
