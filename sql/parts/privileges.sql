@@ -1,0 +1,7 @@
+-- Who may do what: nobody anything, until an administrator grants it.
+
+REVOKE ALL ON SCHEMA angzarr FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA angzarr FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA angzarr FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA angzarr FROM PUBLIC;
+REVOKE ALL ON TYPE angzarr.new_event FROM PUBLIC;

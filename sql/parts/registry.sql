@@ -1,0 +1,264 @@
+-- Components: registering business logic.
+
+CREATE FUNCTION angzarr._check_address(address text)
+RETURNS void
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_address(address): 22023 or 0A000 unless the engine can call it
+DECLARE
+    _host_and_port text[] := regexp_match(address COLLATE "C",
+        '^grpc://([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})$');
+    _fault text;
+BEGIN
+    _fault := CASE
+        WHEN address IS NULL THEN 'The address is null.'
+        WHEN length(address) > 255 THEN 'It has more than 255 characters.'
+        WHEN address LIKE 'unix:%' AND address COLLATE "C" !~ '^unix:/[!-~]+$'
+            THEN 'After "unix:" comes the absolute path of a socket.'
+        WHEN address LIKE 'unix:%' AND length(address) > 5 + 107
+            THEN 'A socket''s path has at most 107 characters.'
+        WHEN address LIKE 'grpc://%' AND _host_and_port IS NULL
+            THEN 'After "grpc://" come a host and, behind ":", a port.'
+        WHEN address LIKE 'grpc://%' AND _host_and_port[3]::int NOT BETWEEN 1 AND 65535
+            THEN 'Ports are 1 to 65535.'
+        WHEN _host_and_port[1] LIKE '169.254.%' OR lower(_host_and_port[1]) LIKE '[fe80:%'
+            THEN 'Link-local addresses are not called.'
+    END;
+    IF address LIKE 'grpcs://%' THEN
+        RAISE EXCEPTION 'TLS to business logic is not available in this version'
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = format('The address is "%s".', left(address, 300)),
+                  HINT = 'Use grpc://host:port or unix:/path.';
+    END IF;
+    IF _fault IS NOT NULL
+        OR NOT starts_with(address, 'grpc://') AND NOT starts_with(address, 'unix:') THEN
+        RAISE EXCEPTION 'invalid address %',
+                        coalesce('"' || left(address, 300) || '"', 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = coalesce(_fault, 'It begins with neither "grpc://" nor "unix:".'),
+                  HINT = 'An address is grpc://host:port or unix:/path.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_address(text) IS
+    'refuses an address that the engine could not call';
+
+CREATE FUNCTION angzarr._check_component(name text, domain text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_component(name, domain): 22023 or 42710 unless both are free
+#variable_conflict use_column
+DECLARE
+    _owner text;
+BEGIN
+    IF name IS NULL OR length(name) > 64 OR name COLLATE "C" !~ '^[a-z_][a-z0-9_-]*$' THEN
+        RAISE EXCEPTION 'invalid component name %',
+                        coalesce(quote_ident(left(name, 80)), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'A name has 1 to 64 characters.',
+                  HINT = 'A name is a lower-case letter or "_", followed by lower-case'
+                         ' letters, digits, "_" and "-".';
+    END IF;
+    IF starts_with(domain, '_angzarr') THEN
+        RAISE EXCEPTION 'domain "%" is reserved', domain
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'Domains that begin with "_angzarr" are the engine''s own.',
+                  HINT = 'Choose another name for the domain.';
+    END IF;
+    SELECT c.name INTO _owner FROM angzarr.components AS c
+    WHERE c.domain = _check_component.domain
+        AND c.kind IN ('aggregate', 'process_manager');
+    IF FOUND THEN
+        RAISE EXCEPTION 'domain "%" already has an owner', domain
+            USING ERRCODE = 'duplicate_object',
+                  DETAIL = format('It belongs to component "%s".', _owner),
+                  HINT = format('Call angzarr.unregister(%L) first; both in one'
+                                ' transaction move it without a gap.', _owner);
+    END IF;
+    IF EXISTS (SELECT FROM angzarr.components AS c
+               WHERE c.name = _check_component.name) THEN
+        RAISE EXCEPTION 'component "%" is already registered', name
+            USING ERRCODE = 'duplicate_object',
+                  DETAIL = format('It is registered for domain "%s".',
+                      (SELECT c.domain FROM angzarr.components AS c
+                       WHERE c.name = _check_component.name)),
+                  HINT = 'Give another name, or unregister that one first.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_component(text, text) IS
+    'refuses a component whose name or domain is invalid or taken';
+
+CREATE FUNCTION angzarr._check_options(deadline interval, max_in_flight integer)
+RETURNS void
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_options(deadline, max_in_flight): 22023 unless both are in range
+BEGIN
+    IF deadline < interval '1 millisecond' OR deadline > interval '1 day' THEN
+        RAISE EXCEPTION 'invalid deadline %', deadline
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'A deadline is 1 millisecond to 1 day.',
+                  HINT = 'Leave it null to use angzarr.call_timeout.';
+    END IF;
+    IF max_in_flight NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'invalid max_in_flight %', max_in_flight
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'It is 1 to 100000 calls at one time.',
+                  HINT = 'Leave it null to use the setting.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_options(interval, integer) IS
+    'refuses options of a component that are out of range';
+
+CREATE FUNCTION angzarr.register_aggregate(
+    domain text,
+    address text,
+    name text DEFAULT NULL,
+    deadline interval DEFAULT NULL,
+    max_in_flight integer DEFAULT NULL,
+    send_snapshots boolean DEFAULT true
+)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- register_aggregate(domain, address | name, deadline, max_in_flight,
+--     send_snapshots) -> the component's name, which is the domain by default
+-- Commands for the domain are from the commit on handled at the address.
+DECLARE
+    _name text := coalesce(name, domain);
+BEGIN
+    PERFORM angzarr._check_domain(domain);
+    PERFORM angzarr._check_address(address);
+    PERFORM angzarr._check_component(_name, domain);
+    PERFORM angzarr._check_options(deadline, max_in_flight);
+    INSERT INTO angzarr.components
+        (name, kind, domain, address, deadline, max_in_flight, send_snapshots)
+    VALUES (_name, 'aggregate', domain, address, deadline, max_in_flight,
+            coalesce(send_snapshots, true));
+    RETURN _name;
+END
+$$;
+COMMENT ON FUNCTION angzarr.register_aggregate(
+    text, text, text, interval, integer, boolean) IS
+    'sends the commands of a domain to the business logic at an address';
+
+CREATE FUNCTION angzarr._raise_unknown(name text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _raise_unknown(name): ZA004, with the names there are
+BEGIN
+    RAISE EXCEPTION 'component % does not exist', coalesce('"' || name || '"', 'NULL')
+        USING ERRCODE = 'ZA004',
+              DETAIL = coalesce(
+                  (SELECT format('Registered are: %s.',
+                                 string_agg(c.name, ', ' ORDER BY c.name))
+                   FROM angzarr.components AS c
+                   HAVING count(*) > 0),
+                  'No component is registered.'),
+              HINT = 'Names are in column "name" of angzarr.components.';
+END
+$$;
+COMMENT ON FUNCTION angzarr._raise_unknown(text) IS
+    'fails with ZA004: no component has that name';
+
+CREATE FUNCTION angzarr.unregister(name text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- unregister(name): from the commit on the component is not called
+-- Its events stay.
+#variable_conflict use_column
+BEGIN
+    DELETE FROM angzarr.components AS c WHERE c.name = unregister.name;
+    IF NOT FOUND THEN
+        PERFORM angzarr._raise_unknown(unregister.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr.unregister(text) IS
+    'forgets a component; events that it caused stay';
+
+CREATE FUNCTION angzarr.enable(name text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- enable(name): from the commit on the component is called again
+#variable_conflict use_column
+BEGIN
+    UPDATE angzarr.components AS c SET enabled = true WHERE c.name = enable.name;
+    IF NOT FOUND THEN
+        PERFORM angzarr._raise_unknown(enable.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr.enable(text) IS 'lets a disabled component be called again';
+
+CREATE FUNCTION angzarr.disable(name text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- disable(name): from the commit on the component is not called
+-- Commands for its domain are then answered with UNAVAILABLE.
+#variable_conflict use_column
+BEGIN
+    UPDATE angzarr.components AS c SET enabled = false WHERE c.name = disable.name;
+    IF NOT FOUND THEN
+        PERFORM angzarr._raise_unknown(disable.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr.disable(text) IS
+    'stops calls to a component until it is enabled again';
+
+CREATE FUNCTION angzarr._components()
+RETURNS TABLE (
+    name text,
+    kind text,
+    domain text,
+    address text,
+    deadline_ms bigint,
+    send_snapshots boolean,
+    enabled boolean
+)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _components() -> what the engine calls, in order of name
+    SELECT c.name, c.kind, c.domain, c.address,
+        ceil(extract(epoch FROM c.deadline) * 1000)::bigint,
+        c.send_snapshots, c.enabled
+    FROM angzarr.components AS c
+    WHERE c.address IS NOT NULL
+    ORDER BY c.name;
+END;
+COMMENT ON FUNCTION angzarr._components() IS
+    'the components that the engine calls at an address';
