@@ -37,6 +37,7 @@ extern bool az_arena_copy(AzArena *arena, AzBytes bytes, AzBytes *copy);
 /* printf into the arena; NULL when memory is out. */
 extern char *az_arena_format(AzArena *arena, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
-extern char *az_arena_vformat(AzArena *arena, const char *format, va_list args);
+extern char *az_arena_vformat(AzArena *arena, const char *format, va_list args)
+			__attribute__((format(printf, 2, 0)));
 
 #endif

@@ -3,7 +3,7 @@
 # test/unit/<file>_test.c; "make unit" runs them, "make unit-NAME" one.
 UNIT_DIR    = build/unit
 UNIT_CC     = gcc
-UNIT_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
+UNIT_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
               -Wno-missing-field-initializers -fsanitize=address,undefined \
               -fno-sanitize-recover=undefined -fno-omit-frame-pointer --coverage
 UNIT_LIBS   = $(shell pkg-config --libs $(PKGS)) -lcmocka -lpthread
