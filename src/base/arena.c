@@ -193,9 +193,9 @@ az_arena_vformat(AzArena *arena, const char *format, va_list args)
 	len = vsnprintf(small, sizeof(small), format, args);
 	text = len < 0 ? NULL : take(arena, (size_t) len + 1);
 
-	if (text !=NULL && (size_t) len < sizeof(small))
+	if (text != NULL && (size_t) len < sizeof(small))
 		memcpy(text, small, (size_t) len + 1);
-	else if (text !=NULL)
+	else if (text != NULL)
 		vsnprintf(text, (size_t) len + 1, format, again);
 	va_end(again);
 	return text;

@@ -17,7 +17,7 @@ az_bytes_of(const char *text)
 {
 	AzBytes		bytes = {0};
 
-	if (text !=NULL)
+	if (text != NULL)
 	{
 		bytes.data = (const uint8_t *) text;
 
@@ -55,7 +55,7 @@ az_buffer_append(AzBuffer *buffer, const void *data, size_t len)
 	return true;
 }
 
-uint8_t    *
+uint8_t *
 az_buffer_reserve(AzBuffer *buffer, size_t len)
 {
 	if (buffer->data == NULL || buffer->capacity - buffer->len < len)

@@ -6,8 +6,8 @@
 
 typedef struct AzClock
 {
-	int64_t		(*monotonic_us) (void);	/* never goes back; for waiting */
-	int64_t		(*wall_us) (void);		/* since 1970-01-01 UTC; for stamping */
+	int64_t		(*monotonic_us) (void); /* never goes back; for waiting */
+	int64_t		(*wall_us) (void);	/* since 1970-01-01 UTC; for stamping */
 } AzClock;
 
 /* Microseconds from the clock in force. */

@@ -26,7 +26,7 @@ struct AzMap
 static Entry *find(const AzMap *map, AzBytes key);
 static Entry *make_entry(AzBytes key, void *value);
 
-AzMap	   *
+AzMap *
 az_map_create(void)
 {
 	return calloc(1, sizeof(AzMap));
@@ -74,7 +74,7 @@ az_map_put(AzMap *map, AzBytes key, void *value)
 	return !out_of_memory;
 }
 
-void	   *
+void *
 az_map_get(const AzMap *map, AzBytes key)
 {
 	Entry	   *entry = find(map, key);
@@ -82,7 +82,7 @@ az_map_get(const AzMap *map, AzBytes key)
 	return entry != NULL ? entry->value : NULL;
 }
 
-void	   *
+void *
 az_map_remove(AzMap *map, AzBytes key)
 {
 	Entry	   *entry = find(map, key);
@@ -102,6 +102,8 @@ find(const AzMap *map, AzBytes key)
 	Entry	   *entry;
 	const uint8_t *data = key.len > 0 ? key.data : (const uint8_t *) "";
 
+	if (key.len > UINT32_MAX)
+		return NULL;
 	HASH_FIND(hh, map->entries, data, key.len, entry);
 	return entry;
 }

@@ -36,7 +36,7 @@ static bool cut_padding(AzBytes *text);
 static bool unit_to_us(char letter, int64_t value, int64_t *timeout_us);
 static int64_t divide_up(int64_t a, int64_t b);
 
-char	   *
+char *
 az_percent_encode(AzArena *arena, const char *text)
 {
 	size_t		len = 0;
@@ -63,7 +63,7 @@ az_percent_encode(AzArena *arena, const char *text)
 	return encoded;
 }
 
-char	   *
+char *
 az_percent_decode(AzArena *arena, AzBytes text)
 {
 	char	   *decoded = az_arena_alloc(arena, text.len + 1);
@@ -82,7 +82,7 @@ az_percent_decode(AzArena *arena, AzBytes text)
 	return decoded;
 }
 
-char	   *
+char *
 az_base64_encode(AzArena *arena, AzBytes bytes)
 {
 	char	   *encoded;
@@ -144,11 +144,11 @@ az_timeout_parse(const char *text, int64_t *timeout_us)
 	int64_t		value = 0;
 	int			n_digits = 0;
 
-	for (; *text >='0' && *text <='9'; text ++)
+	for (; *text >= '0' && *text <= '9'; text++)
 	{
 		if (++n_digits > MAX_TIMEOUT_DIGITS)
 			return false;
-		value = value * 10 + (*text -'0');
+		value = value * 10 + (*text - '0');
 	}
 	if (n_digits == 0 || text[0] == '\0' || text[1] != '\0')
 		return false;
@@ -231,7 +231,7 @@ cut_padding(AzBytes *text)
 	if (text->len > 0 && text->len % 4 == 0)
 	{
 		for (int i = 0; i < 2 && text->data[text->len - 1] == '='; i++)
-			text	  ->len--;
+			text->len--;
 	}
 	return text->len % 4 != 1;
 }

@@ -202,19 +202,19 @@ parameters_of_another_shape_are_refused(void **state)
 	assert_int_equal(error.code, AZ_INTERNAL);
 }
 
-#define MEMORY_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MEMORY_TEST(what_is_committed_stays_and_what_is_rolled_back_is_gone),
-		MEMORY_TEST(a_commit_that_fails_has_rolled_back),
-		MEMORY_TEST(only_the_nth_execution_fails),
-		MEMORY_TEST(a_begin_can_be_told_to_fail),
-		MEMORY_TEST(a_poisoned_aggregate_fails_its_statements_until_it_is_healed),
-		MEMORY_TEST(somebody_else_can_write_just_before_a_statement),
-		MEMORY_TEST(parameters_of_another_shape_are_refused),
+		TEST(what_is_committed_stays_and_what_is_rolled_back_is_gone),
+		TEST(a_commit_that_fails_has_rolled_back),
+		TEST(only_the_nth_execution_fails),
+		TEST(a_begin_can_be_told_to_fail),
+		TEST(a_poisoned_aggregate_fails_its_statements_until_it_is_healed),
+		TEST(somebody_else_can_write_just_before_a_statement),
+		TEST(parameters_of_another_shape_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
