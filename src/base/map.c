@@ -42,7 +42,7 @@ az_map_free(AzMap *map)
 		return;
 	HASH_ITER(hh, map->entries, entry, next)
 	{
-		HASH_DEL(map->entries, entry);
+		HASH_DEL(map->entries, entry);	/* NOLINT(clang-analyzer-unix.Malloc) */
 		free(entry);
 	}
 	free(map);
