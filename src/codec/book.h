@@ -6,9 +6,13 @@
 #include "codec/event.h"
 #include "codec/messages.h"
 
+#define AZ_UUID_TEXT_SIZE 37	/* with its zero byte */
+
 /*
  * Messages made here borrow the bytes and texts of what they are made from;
- * the arena takes only their structs.  All return NULL when memory is out.
+ * the arena takes only their structs.  Functions with an "error" return NULL
+ * when memory is out, and with DATA_LOSS when a stored ext or external does
+ * not decode.
  */
 
 /* Cover of an aggregate; edition unset on main.  ext: encoded Any or empty. */
@@ -33,20 +37,26 @@ extern PbEventBook *az_book_make(const AzBook *book, AzArena *arena,
  */
 extern void az_cover_read(const PbCover *cover, AzAggregate *aggregate);
 
-/* "order/4f1c…" or "order/4f1c… (edition x)", for messages to people. */
+/* "order/4f1c… (edition x)", for messages to people; never NULL. */
 extern const char *az_aggregate_text(const AzAggregate *aggregate,
 									 AzArena *arena);
 
 /* A root as 8-4-4-4-12 hexadecimal digits and a zero byte. */
-extern void az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE], char text[37]);
+extern void az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE],
+						 char text[AZ_UUID_TEXT_SIZE]);
 
 /*
  * What kind of text after the last "/" of a type URL; never NULL.
  */
 extern const char *az_type_name(const char *type_url);
 
-/* Timestamps; nanoseconds are cut to microseconds. */
+/*
+ * Microseconds since 1970 UTC; nanoseconds are cut to microseconds, times
+ * beyond an int64_t to its ends.
+ */
 extern int64_t az_timestamp_us(const PbTimestamp *timestamp);
+
+/* NULL when memory is out. */
 extern PbTimestamp *az_timestamp_make(int64_t time_us, AzArena *arena);
 
 #endif

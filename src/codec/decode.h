@@ -12,8 +12,9 @@
 
 /*
  * The message, valid as long as the arena (strings and bytes are copies), or
- * NULL with INVALID_ARGUMENT naming the message type and, for a bad string,
- * the field.  Unknown fields are kept.  No input crashes it.
+ * NULL with INVALID_ARGUMENT naming the message type and the field.  Unknown
+ * fields are kept.  No input crashes it, and the memory it takes stays within
+ * a fixed multiple of the input.
  */
 extern void *az_decode(const ProtobufCMessageDescriptor *descriptor,
 					   AzBytes bytes, AzArena *arena, AzError *error);

@@ -8,7 +8,7 @@ typedef struct AzErrorInfo
 {
 	const char *reason;			/* "SEQUENCE_MISMATCH" */
 	size_t		n_pairs;		/* of metadata */
-	const char *const (*pairs)[2];	/* name, value */
+	const char *const(*pairs)[2];	/* name, value */
 	bool		retryable;		/* adds RetryInfo */
 } AzErrorInfo;
 

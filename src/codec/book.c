@@ -1,0 +1,310 @@
+/* Covers, pages and books: between messages and the engine's own words. */
+#include "codec/book.h"
+
+#include <string.h>
+
+#include "codec/decode.h"
+
+#define MICROSECONDS INT64_C(1000000)	/* per second */
+
+/* The structs of one page, so that they cost one allocation. */
+typedef struct Page
+{
+	PbEventPage page;
+	PbPageHeader header;
+	PbTimestamp created_at;
+	PbAny		event;
+} Page;
+
+/* Likewise of a cover, and of a snapshot. */
+typedef struct Cover
+{
+	PbCover		cover;
+	PbUUID		root;
+	uint8_t		root_bytes[AZ_UUID_SIZE];
+	PbEdition	edition;
+} Cover;
+
+typedef struct Snapshot
+{
+	PbSnapshot	snapshot;
+	PbTimestamp created_at;
+	PbAny		state;
+} Snapshot;
+
+static bool fill_pages(PbEventBook *message, const AzBook *book,
+					   AzArena *arena, AzError *error);
+static bool fill_page(Page *made, const AzEvent *event, AzArena *arena,
+					  AzError *error);
+static PbSnapshot *make_snapshot(const AzSnapshot *snapshot, AzArena *arena,
+								 AzError *error);
+static void fill_any(PbAny *any, const char *type_url, AzBytes value);
+static void fill_timestamp(PbTimestamp *timestamp, int64_t time_us);
+static void *decode_stored(const ProtobufCMessageDescriptor *type,
+						   AzBytes bytes, AzArena *arena, AzError *error);
+static char *borrow(const char *text);
+static ProtobufCBinaryData binary(AzBytes bytes);
+
+PbCover *
+az_cover_make(const AzAggregate *aggregate, const char *correlation_id,
+			  AzBytes ext, AzArena *arena, AzError *error)
+{
+	Cover	   *made = az_arena_alloc(arena, sizeof(Cover));
+
+	if (made == NULL)
+	{
+		az_error_out_of_memory(error);
+		return NULL;
+	}
+	pb_cover_init(&made->cover);
+	pb_uuid_init(&made->root);
+	memcpy(made->root_bytes, aggregate->root, AZ_UUID_SIZE);
+	made->root.value.data = made->root_bytes;
+	made->root.value.len = AZ_UUID_SIZE;
+	made->cover.root = &made->root;
+	made->cover.domain = borrow(aggregate->domain);
+	made->cover.correlation_id = borrow(correlation_id);
+	if (aggregate->edition[0] != '\0')
+	{
+		pb_edition_init(&made->edition);
+		made->edition.name = borrow(aggregate->edition);
+		made->cover.edition = &made->edition;
+	}
+	if (ext.len == 0)
+		return &made->cover;
+	made->cover.ext = decode_stored(&pb_any_descriptor, ext, arena, error);
+	return made->cover.ext != NULL ? &made->cover : NULL;
+}
+
+PbEventPage *
+az_page_make(const AzEvent *event, AzArena *arena, AzError *error)
+{
+	Page	   *made = az_arena_alloc(arena, sizeof(Page));
+
+	if (made == NULL)
+	{
+		az_error_out_of_memory(error);
+		return NULL;
+	}
+	return fill_page(made, event, arena, error) ? &made->page : NULL;
+}
+
+PbEventBook *
+az_book_make(const AzBook *book, AzArena *arena, AzError *error)
+{
+	PbEventBook *message = az_arena_alloc(arena, sizeof(PbEventBook));
+	const AzEvent none = {.correlation_id = ""};
+	const AzEvent *last = book->count > 0 ?
+	&book->events[book->count - 1] : &none;
+
+	if (message == NULL)
+	{
+		az_error_out_of_memory(error);
+		return NULL;
+	}
+	pb_event_book_init(message);
+	message->next_sequence = (uint32_t) book->next_sequence;
+	message->cover = az_cover_make(&book->aggregate, last->correlation_id,
+								   last->ext, arena, error);
+	if (message->cover == NULL || !fill_pages(message, book, arena, error))
+		return NULL;
+	if (book->snapshot == NULL)
+		return message;
+	message->snapshot = make_snapshot(book->snapshot, arena, error);
+	return message->snapshot != NULL ? message : NULL;
+}
+
+static bool
+fill_pages(PbEventBook *message, const AzBook *book, AzArena *arena,
+		   AzError *error)
+{
+	Page	   *made;
+
+	if (book->count == 0)
+		return true;
+	made = az_arena_array(arena, book->count, sizeof(Page));
+	message->pages = az_arena_array(arena, book->count, sizeof(PbEventPage *));
+	if (made == NULL || message->pages == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < book->count; i++)
+	{
+		if (!fill_page(&made[i], &book->events[i], arena, error))
+			return false;
+		message->pages[i] = &made[i].page;
+	}
+	message->n_pages = book->count;
+	return true;
+}
+
+static bool
+fill_page(Page *made, const AzEvent *event, AzArena *arena, AzError *error)
+{
+	pb_event_page_init(&made->page);
+	pb_page_header_init(&made->header);
+	made->header.sequence_type_case = PB_PAGE_HEADER_SEQUENCE;
+	made->header.sequence = (uint32_t) event->sequence;
+	made->page.header = &made->header;
+	fill_timestamp(&made->created_at, event->created_at_us);
+	made->page.created_at = &made->created_at;
+	if (event->external.len == 0)
+	{
+		fill_any(&made->event, event->type_url, event->payload);
+		made->page.payload_case = PB_EVENT_PAGE_EVENT;
+		made->page.event = &made->event;
+		return true;
+	}
+	made->page.payload_case = PB_EVENT_PAGE_EXTERNAL;
+	made->page.external = decode_stored(&pb_payload_reference_descriptor,
+										event->external, arena, error);
+	return made->page.external != NULL;
+}
+
+static PbSnapshot *
+make_snapshot(const AzSnapshot *snapshot, AzArena *arena, AzError *error)
+{
+	Snapshot   *made = az_arena_alloc(arena, sizeof(Snapshot));
+
+	if (made == NULL)
+	{
+		az_error_out_of_memory(error);
+		return NULL;
+	}
+	pb_snapshot_init(&made->snapshot);
+	made->snapshot.sequence = (uint32_t) snapshot->sequence;
+	made->snapshot.retention = (PbSnapshotRetention) snapshot->retention;
+	fill_timestamp(&made->created_at, snapshot->created_at_us);
+	made->snapshot.created_at = &made->created_at;
+	fill_any(&made->state, snapshot->type_url, snapshot->state);
+	made->snapshot.state = &made->state;
+	return &made->snapshot;
+}
+
+void
+az_cover_read(const PbCover *cover, AzAggregate *aggregate)
+{
+	const char *edition = cover->edition == NULL ? "" : cover->edition->name;
+
+	aggregate->domain = cover->domain;
+	aggregate->edition = strcmp(edition, "angzarr") == 0 ? "" : edition;
+	memcpy(aggregate->root, cover->root->value.data, AZ_UUID_SIZE);
+}
+
+const char *
+az_aggregate_text(const AzAggregate *aggregate, AzArena *arena)
+{
+	char		root[AZ_UUID_TEXT_SIZE];
+	const char *text;
+
+	az_uuid_text(aggregate->root, root);
+	if (aggregate->edition[0] == '\0')
+		text = az_arena_format(arena, "%s/%s", aggregate->domain, root);
+
+	else
+		text = az_arena_format(arena, "%s/%s (edition %s)",
+							   aggregate->domain, root, aggregate->edition);
+	return text !=NULL ? text : aggregate->domain;
+}
+
+void
+az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE], char text[AZ_UUID_TEXT_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < AZ_UUID_SIZE; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*text ++= '-';
+		*text ++= digits[uuid[i] >> 4];
+		*text ++= digits[uuid[i] & 15];
+	}
+	*text = '\0';
+}
+
+const char *
+az_type_name(const char *type_url)
+{
+	const char *slash = type_url == NULL ? NULL : strrchr(type_url, '/');
+
+	if (slash != NULL)
+		return slash + 1;
+	return type_url == NULL ? "" : type_url;
+}
+
+int64_t
+az_timestamp_us(const PbTimestamp *timestamp)
+{
+	int64_t		time_us;
+
+	if (__builtin_mul_overflow(timestamp->seconds, MICROSECONDS, &time_us) ||
+		__builtin_add_overflow(time_us, timestamp->nanos / 1000, &time_us))
+		return timestamp->seconds < 0 ? INT64_MIN : INT64_MAX;
+	return time_us;
+}
+
+PbTimestamp *
+az_timestamp_make(int64_t time_us, AzArena *arena)
+{
+	PbTimestamp *timestamp = az_arena_alloc(arena, sizeof(PbTimestamp));
+
+	if (timestamp != NULL)
+		fill_timestamp(timestamp, time_us);
+	return timestamp;
+}
+
+/* Nanoseconds count forward, also before 1970. */
+static void
+fill_timestamp(PbTimestamp *timestamp, int64_t time_us)
+{
+	int64_t		seconds = time_us / MICROSECONDS;
+	int64_t		rest = time_us % MICROSECONDS;
+
+	if (rest < 0)
+	{
+		seconds--;
+		rest += MICROSECONDS;
+	}
+	pb_timestamp_init(timestamp);
+	timestamp->seconds = seconds;
+	timestamp->nanos = (int32_t) (rest * 1000);
+}
+
+static void
+fill_any(PbAny *any, const char *type_url, AzBytes value)
+{
+	pb_any_init(any);
+	any->type_url = borrow(type_url);
+	any->value = binary(value);
+}
+
+/* What we stored ourselves must decode; if not, it is the store's fault. */
+static void *
+decode_stored(const ProtobufCMessageDescriptor *type, AzBytes bytes,
+			  AzArena *arena, AzError *error)
+{
+	AzError		why = {0};
+	void	   *message = az_decode(type, bytes, arena, &why);
+
+	if (message != NULL)
+		return message;
+	if (why.code == AZ_RESOURCE_EXHAUSTED)
+		az_error_out_of_memory(error);
+	else
+		az_error_set(error, arena, AZ_DATA_LOSS, "stored bytes are damaged: %s",
+					 why.message);
+	return NULL;
+}
+
+/* protobuf-c's structs have no const; nobody writes through these. */
+static char *
+borrow(const char *text)
+{
+	return (char *) text;
+}
+
+static ProtobufCBinaryData
+binary(AzBytes bytes)
+{
+	ProtobufCBinaryData data = {bytes.len, (uint8_t *) bytes.data};
+
+	return data;
+}

@@ -1,0 +1,376 @@
+/*
+ * Bytes to messages and back, in an arena.
+ *
+ * The bytes are walked once with the message's descriptor before protobuf-c
+ * sees them.  The walk finds what protobuf-c does not look for (text that is
+ * no text), bounds what decoding will take (memory, depth), and lets nothing
+ * malformed through, so that protobuf-c's paths for broken input never run.
+ */
+#include "codec/decode.h"
+
+#include <string.h>
+
+#include "codec/utf8.h"
+
+#define MAX_DEPTH 64			/* our own messages nest less than ten deep */
+#define MAX_VARINT 10			/* bytes */
+#define MAX_SHORT_VARINT 5		/* of a tag or a length */
+#define MAX_PATH_TEXT 256
+
+/*
+ * Decoding may take this much memory for each byte, and this much besides.
+ * Honest messages stay well below; one of nothing but empty submessages or
+ * tiny unknown fields would take more than twice as much.
+ */
+#define MEMORY_PER_BYTE 32
+#define MEMORY_BESIDES (64 * 1024)
+#define FREE_FIELDS 16			/* of a message, noted on protobuf-c's stack */
+#define NOTED_FIELD 64			/* each further one, with its share of growth */
+#define SMALL_BLOCK 32			/* any allocation, and a pointer to it */
+
+typedef enum WireType
+{
+	WIRE_VARINT = 0,
+	WIRE_FIXED64 = 1,
+	WIRE_LENGTH = 2,
+	WIRE_FIXED32 = 5
+} WireType;
+
+/* Where the walk is; the outermost message has no parent and no field. */
+typedef struct Place
+{
+	const struct Place *parent;
+	const ProtobufCMessageDescriptor *type;
+	const ProtobufCFieldDescriptor *field;	/* being looked at, or NULL */
+	int			depth;
+	size_t		fields;			/* seen so far */
+} Place;
+
+typedef struct Walk
+{
+	const ProtobufCMessageDescriptor *type;
+	size_t		memory;			/* that may still be taken */
+	AzArena    *arena;
+	AzError    *error;
+} Walk;
+
+/* One field as it is on the wire. */
+typedef struct Field
+{
+	uint32_t	number;
+	WireType	wire;
+	AzBytes		value;			/* without tag and length */
+} Field;
+
+typedef struct Allocation
+{
+	AzArena    *arena;
+	bool		failed;
+} Allocation;
+
+static bool check_message(Walk *walk, Place *place, AzBytes bytes);
+static bool check_field(Walk *walk, Place *place, const Field *field);
+static bool check_value(Walk *walk, Place *place, const Field *field);
+static bool check_text(Walk *walk, const Place *place, AzBytes text);
+static bool check_nested(Walk *walk, const Place *place, AzBytes bytes);
+static bool check_packed(Walk *walk, const Place *place, AzBytes bytes);
+static bool take_field(AzBytes *bytes, Field *field);
+static bool take_varint(AzBytes *bytes, size_t max, uint64_t *value);
+static bool take_bytes(AzBytes *bytes, uint64_t len, AzBytes *taken);
+static WireType wire_type_of(ProtobufCType type);
+static bool charge(Walk *walk, const Place *place, size_t memory);
+static bool refuse(Walk *walk, const Place *place, const char *why);
+static void write_path(const Place *place, char *text, size_t size);
+static void *allocate(void *data, size_t size);
+static void release(void *data, void *memory);
+
+void *
+az_decode(const ProtobufCMessageDescriptor *descriptor, AzBytes bytes,
+		  AzArena *arena, AzError *error)
+{
+	Walk		walk = {
+		.type = descriptor,
+		.arena = arena,
+		.error = error
+	};
+	Place		place = {.type = descriptor};
+	Allocation	allocation = {.arena = arena};
+	ProtobufCAllocator allocator = {allocate, release, &allocation};
+	void	   *message;
+
+	if (__builtin_mul_overflow(bytes.len, MEMORY_PER_BYTE, &walk.memory) ||
+		__builtin_add_overflow(walk.memory, MEMORY_BESIDES, &walk.memory))
+		walk.memory = SIZE_MAX;
+	if (!check_message(&walk, &place, bytes))
+		return NULL;
+	message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len,
+										bytes.data);
+	if (message != NULL)
+		return message;
+	if (allocation.failed)
+		az_error_out_of_memory(error);
+	else
+		refuse(&walk, &place, "a repeated submessage cannot be merged");
+	return NULL;
+}
+
+bool
+az_encode(const void *message, AzArena *arena, AzBytes *bytes, AzError *error)
+{
+	size_t		len = protobuf_c_message_get_packed_size(message);
+	uint8_t    *data = az_arena_alloc(arena, len);
+
+	if (data == NULL)
+		return az_error_out_of_memory(error);
+	protobuf_c_message_pack(message, data);
+	*bytes = (AzBytes)
+	{
+		data, len
+	};
+	return true;
+}
+
+static bool
+check_message(Walk *walk, Place *place, AzBytes bytes)
+{
+	if (place->depth >= MAX_DEPTH)
+		return refuse(walk, place, "nested too deep");
+	if (!charge(walk, place, place->type->sizeof_message + SMALL_BLOCK))
+		return false;
+	while (bytes.len > 0)
+	{
+		Field		field;
+
+		place->field = NULL;
+		if (!take_field(&bytes, &field))
+			return refuse(walk, place, "malformed or cut off");
+		place->field =
+			protobuf_c_message_descriptor_get_field(place->type, field.number);
+		if (!check_field(walk, place, &field))
+			return false;
+	}
+	place->field = NULL;
+	return true;
+}
+
+/* A field of another wire type than declared is no unknown field to us. */
+static bool
+check_field(Walk *walk, Place *place, const Field *field)
+{
+	const ProtobufCFieldDescriptor *declared = place->field;
+
+	if (++place->fields > FREE_FIELDS && !charge(walk, place, NOTED_FIELD))
+		return false;
+	if (declared == NULL)
+		return charge(walk, place,
+					  sizeof(ProtobufCMessageUnknownField) + SMALL_BLOCK);
+	if (field->wire == wire_type_of(declared->type))
+		return check_value(walk, place, field);
+	if (field->wire == WIRE_LENGTH &&
+		declared->label == PROTOBUF_C_LABEL_REPEATED)
+		return check_packed(walk, place, field->value);
+	return refuse(walk, place, "wrong wire type");
+}
+
+static bool
+check_value(Walk *walk, Place *place, const Field *field)
+{
+	switch (place->field->type)
+	{
+		case PROTOBUF_C_TYPE_STRING:
+			return check_text(walk, place, field->value);
+		case PROTOBUF_C_TYPE_MESSAGE:
+			return check_nested(walk, place, field->value);
+		case PROTOBUF_C_TYPE_BYTES:
+			return charge(walk, place, SMALL_BLOCK);
+		default:
+			return true;
+	}
+}
+
+static bool
+check_text(Walk *walk, const Place *place, AzBytes text)
+{
+	if (!az_utf8_is_valid(text))
+		return refuse(walk, place, "not UTF-8");
+	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)
+		return refuse(walk, place, "text with U+0000");
+	return charge(walk, place, SMALL_BLOCK);
+}
+
+static bool
+check_nested(Walk *walk, const Place *place, AzBytes bytes)
+{
+	Place		inner = {
+		.parent = place,
+		.type = place->field->descriptor,
+		.depth = place->depth + 1
+	};
+
+	return check_message(walk, &inner, bytes);
+}
+
+static bool
+check_packed(Walk *walk, const Place *place, AzBytes bytes)
+{
+	WireType	wire = wire_type_of(place->field->type);
+
+	if (wire == WIRE_FIXED32 || wire == WIRE_FIXED64)
+		return bytes.len % (wire == WIRE_FIXED32 ? 4 : 8) == 0 ||
+			refuse(walk, place, "malformed or cut off");
+	while (bytes.len > 0)
+	{
+		uint64_t	value;
+
+		if (!take_varint(&bytes, MAX_VARINT, &value))
+			return refuse(walk, place, "malformed or cut off");
+	}
+	return true;
+}
+
+/* Takes one field off the front; false when there is none. */
+static bool
+take_field(AzBytes *bytes, Field *field)
+{
+	uint64_t	tag;
+	uint64_t	len;
+
+	if (!take_varint(bytes, MAX_SHORT_VARINT, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
+		return false;
+	field->number = (uint32_t) (tag >> 3);
+	field->wire = (WireType) (tag & 7);
+	field->value = (AzBytes)
+	{
+		bytes->data, 0
+	};
+	switch (field->wire)
+	{
+		case WIRE_VARINT:
+			return take_varint(bytes, MAX_VARINT, &len);
+		case WIRE_FIXED64:
+			return take_bytes(bytes, 8, &field->value);
+		case WIRE_LENGTH:
+			return take_varint(bytes, MAX_SHORT_VARINT, &len) &&
+				take_bytes(bytes, len, &field->value);
+		case WIRE_FIXED32:
+			return take_bytes(bytes, 4, &field->value);
+		default:
+			return false;
+	}
+}
+
+static bool
+take_varint(AzBytes *bytes, size_t max, uint64_t *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < bytes->len && i < max; i++)
+	{
+		uint8_t		byte = bytes->data[i];
+
+		*value |= (uint64_t) (byte & 0x7F) << (7 * i);
+		if (byte < 0x80)
+		{
+			bytes->data += i + 1;
+			bytes->len -= i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+take_bytes(AzBytes *bytes, uint64_t len, AzBytes *taken)
+{
+	if (len > bytes->len)
+		return false;
+	*taken = (AzBytes)
+	{
+		bytes->data, (size_t) len
+	};
+	bytes->data += len;
+	bytes->len -= len;
+	return true;
+}
+
+static WireType
+wire_type_of(ProtobufCType type)
+{
+	switch (type)
+	{
+		case PROTOBUF_C_TYPE_STRING:
+		case PROTOBUF_C_TYPE_BYTES:
+		case PROTOBUF_C_TYPE_MESSAGE:
+			return WIRE_LENGTH;
+		case PROTOBUF_C_TYPE_SFIXED32:
+		case PROTOBUF_C_TYPE_FIXED32:
+		case PROTOBUF_C_TYPE_FLOAT:
+			return WIRE_FIXED32;
+		case PROTOBUF_C_TYPE_SFIXED64:
+		case PROTOBUF_C_TYPE_FIXED64:
+		case PROTOBUF_C_TYPE_DOUBLE:
+			return WIRE_FIXED64;
+		default:
+			return WIRE_VARINT;
+	}
+}
+
+/* Counts what decoding will take. */
+static bool
+charge(Walk *walk, const Place *place, size_t memory)
+{
+	if (memory > walk->memory)
+		return refuse(walk, place, "too many tiny fields");
+	walk->memory -= memory;
+	return true;
+}
+
+static bool
+refuse(Walk *walk, const Place *place, const char *why)
+{
+	char		path[MAX_PATH_TEXT];
+
+	write_path(place, path, sizeof(path));
+	return az_error_set(walk->error, walk->arena, AZ_INVALID_ARGUMENT,
+						"cannot decode %s: %s%s%s", walk->type->name, why,
+						path[0] == '\0' ? "" : ", at ", path);
+}
+
+/* "command.cover.domain"; what does not fit is left out at the end. */
+static void
+write_path(const Place *place, char *text, size_t size)
+{
+	size_t		used = 0;
+
+	text[		0] = '\0';
+
+	if (place->parent != NULL)
+	{
+		write_path(place->parent, text, size);
+		used = strlen(text);
+	}
+	if (place->field == NULL ||
+		used + 1 + strlen(place->field->name) + 1 > size)
+		return;
+	if (used > 0)
+		text[		used++] = '.';
+
+	memcpy(text +used, place->field->name, strlen(place->field->name) + 1);
+}
+
+static void *
+allocate(void *data, size_t size)
+{
+	Allocation *allocation = data;
+	void	   *memory = az_arena_alloc(allocation->arena, size);
+
+	allocation->failed |= memory == NULL;
+	return memory;
+}
+
+/* The arena frees everything at once. */
+static void
+release(void *data, void *memory)
+{
+	(void) data;
+	(void) memory;
+}

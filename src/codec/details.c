@@ -1,0 +1,87 @@
+/* google.rpc.Status details: ErrorInfo and RetryInfo for our own errors. */
+#include "codec/details.h"
+
+#include "codec/decode.h"
+#include "codec/messages.h"
+#include "codec/utf8.h"
+
+#define ERROR_DOMAIN "angzarr.io"
+#define MAX_MESSAGE 1024		/* bytes, as in grpc-message */
+
+static bool pack_error_info(const AzErrorInfo *info, PbAny *any,
+							AzArena *arena);
+static bool pack_retry_info(PbAny *any, AzArena *arena);
+static bool pack_any(const void *message, const char *type_url, PbAny *any,
+					 AzArena *arena);
+
+void
+az_details_add(AzError *error, const AzErrorInfo *info, AzArena *arena)
+{
+	PbStatus	status = PB_STATUS_INIT;
+	PbAny		any[2];
+	PbAny	   *details[] = {&any[0], &any[1]};
+	AzBytes		bytes;
+
+	status.code = error->code;
+	status.message = az_utf8_clean(arena, error->message, MAX_MESSAGE);
+	status.details = details;
+	status.n_details = info->retryable ? 2 : 1;
+	if (status.message == NULL ||
+		!pack_error_info(info, &any[0], arena) ||
+		(info->retryable && !pack_retry_info(&any[1], arena)) ||
+		!az_encode(&status, arena, &bytes, NULL))
+		return;
+	error->details = bytes;
+}
+
+static bool
+pack_error_info(const AzErrorInfo *info, PbAny *any, AzArena *arena)
+{
+	PbErrorInfo message = PB_ERROR_INFO_INIT;
+	PbErrorInfoMetadataEntry *entries =
+	az_arena_array(arena, info->n_pairs, sizeof(*entries));
+	PbErrorInfoMetadataEntry **pointers =
+	az_arena_array(arena, info->n_pairs, sizeof(*pointers));
+
+	if (entries == NULL || pointers == NULL)
+		return false;
+	for (size_t i = 0; i < info->n_pairs; i++)
+	{
+		pb_error_info_metadata_entry_init(&entries[i]);
+		entries[i].key = (char *) info->pairs[i][0];
+		entries[i].value = (char *) info->pairs[i][1];
+		pointers[i] = &entries[i];
+	}
+	message.reason = (char *) info->reason;
+	message.domain = (char *) ERROR_DOMAIN;
+	message.n_metadata = info->n_pairs;
+	message.metadata = pointers;
+	return pack_any(&message, "/google.rpc.ErrorInfo", any, arena);
+}
+
+/* At once: who has loaded anew need not wait. */
+static bool
+pack_retry_info(PbAny *any, AzArena *arena)
+{
+	PbRetryInfo message = PB_RETRY_INFO_INIT;
+	PbDuration	delay = PB_DURATION_INIT;
+
+	message.retry_delay = &delay;
+	return pack_any(&message, "/google.rpc.RetryInfo", any, arena);
+}
+
+/* The message in its Any; false when memory is out. */
+static bool
+pack_any(const void *message, const char *type_url, PbAny *any,
+		 AzArena *arena)
+{
+	AzBytes		bytes;
+
+	if (!az_encode(message, arena, &bytes, NULL))
+		return false;
+	pb_any_init(any);
+	any->type_url = (char *) type_url;
+	any->value.data = (uint8_t *) bytes.data;
+	any->value.len = bytes.len;
+	return true;
+}
