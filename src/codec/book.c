@@ -202,7 +202,7 @@ az_aggregate_text(const AzAggregate *aggregate, AzArena *arena)
 	else
 		text = az_arena_format(arena, "%s/%s (edition %s)",
 							   aggregate->domain, root, aggregate->edition);
-	return text !=NULL ? text : aggregate->domain;
+	return text != NULL ? text : aggregate->domain;
 }
 
 void
@@ -213,9 +213,9 @@ az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE], char text[AZ_UUID_TEXT_SIZE])
 	for (int i = 0; i < AZ_UUID_SIZE; i++)
 	{
 		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*text ++= '-';
-		*text ++= digits[uuid[i] >> 4];
-		*text ++= digits[uuid[i] & 15];
+			*text++ = '-';
+		*text++ = digits[uuid[i] >> 4];
+		*text++ = digits[uuid[i] & 15];
 	}
 	*text = '\0';
 }

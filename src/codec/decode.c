@@ -341,7 +341,7 @@ write_path(const Place *place, char *text, size_t size)
 {
 	size_t		used = 0;
 
-	text[		0] = '\0';
+	text[0] = '\0';
 
 	if (place->parent != NULL)
 	{
@@ -352,9 +352,9 @@ write_path(const Place *place, char *text, size_t size)
 		used + 1 + strlen(place->field->name) + 1 > size)
 		return;
 	if (used > 0)
-		text[		used++] = '.';
+		text[used++] = '.';
 
-	memcpy(text +used, place->field->name, strlen(place->field->name) + 1);
+	memcpy(text + used, place->field->name, strlen(place->field->name) + 1);
 }
 
 static void *

@@ -1,0 +1,91 @@
+/*
+ * grpc.health.v1.Health: whether this server serves.
+ *
+ * Whoever can be asked serves: the engine listens only while it does its
+ * work.  So states never change, and a Watch says its first state and stays
+ * open.
+ */
+#include "service/health.h"
+
+#include <string.h>
+
+#include "codec/decode.h"
+#include "codec/messages.h"
+
+static void check(AzServiceCall *call, AzBytes message);
+static void watch(AzServiceCall *call, AzBytes message);
+static const char *read_service(AzServiceCall *call, AzBytes message);
+static bool is_served(const char *name);
+static void answer(AzServiceCall *call, int status, bool last);
+
+static const AzMethod methods[] = {
+	{.name = "Check",.message = check},
+	{.name = "Watch",.message = watch},
+	{NULL}
+};
+
+const AzService az_health_service = {"grpc.health.v1.Health", methods};
+
+static void
+check(AzServiceCall *call, AzBytes message)
+{
+	const char *name = read_service(call, message);
+	AzError		error = {0};
+
+	if (name == NULL)
+		return;
+	if (is_served(name))
+	{
+		answer(call, PB_SERVING_STATUS_SERVING, true);
+		return;
+	}
+	az_error_set(&error, az_server_call_arena(call->call), AZ_NOT_FOUND,
+				 "service \"%.256s\" is not served here", name);
+	az_service_fail(call, &error);
+}
+
+static void
+watch(AzServiceCall *call, AzBytes message)
+{
+	const char *name = read_service(call, message);
+
+	if (name != NULL)
+		answer(call, is_served(name) ? PB_SERVING_STATUS_SERVING
+			   : PB_SERVING_STATUS_SERVICE_UNKNOWN, false);
+}
+
+/* The name asked for, or NULL when the call has been ended. */
+static const char *
+read_service(AzServiceCall *call, AzBytes message)
+{
+	AzError		error = {0};
+	const PbHealthCheckRequest *request =
+	az_decode(&pb_health_check_request_descriptor, message,
+			  az_server_call_arena(call->call), &error);
+
+	if (request != NULL)
+		return request->service;
+	az_service_fail(call, &error);
+	return NULL;
+}
+
+/* The empty name is the server as a whole. */
+static bool
+is_served(const char *name)
+{
+	if (name[0] == '\0')
+		return true;
+	for (size_t i = 0; az_services[i] != NULL; i++)
+		if (strcmp(az_services[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+answer(AzServiceCall *call, int status, bool last)
+{
+	PbHealthCheckResponse response = PB_HEALTH_CHECK_RESPONSE_INIT;
+
+	response.status = status;
+	az_service_answer(call, &response, last, NULL);
+}
