@@ -308,6 +308,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- next_sequence(domain, root | edition) -> where the next event will be
 -- The last event decides, else the newest snapshot, else it is 0.
@@ -451,6 +452,7 @@ VOLATILE
 PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- append(domain, root, expected_sequence, events | edition, correlation_id)
 --     -> next sequence of the stream
@@ -522,6 +524,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- _stamped(…) -> created_at with the nulls filled
 -- With the clock, but never less than an event before it in the stream has.
@@ -619,6 +622,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- _outcomes(state, …) -> one row per command, numbered from 0 in input order
 -- state, per page: 0 appended, 2 busy, else in conflict.
@@ -840,6 +844,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- _insert_firsts(…) -> per page, 0 where its command won its place, else 1
 -- A first page goes in only behind an existing event or snapshot, or first of
@@ -873,8 +878,23 @@ BEGIN
         ) AS u (root, domain, edition, sequence, page, created_at, correlation_id,
                 type_url, payload, external, ext, isolated, depth, source_domain,
                 source_edition, source_root, source_sequence, source_component)
-        WHERE u.page = 0 AND u.sequence = (
-            SELECT h.next_sequence FROM angzarr._head(u.root, u.domain, u.edition) AS h)
+        WHERE u.page = 0
+            AND CASE WHEN u.sequence = 0
+                THEN NOT EXISTS (
+                    SELECT FROM angzarr.snapshots AS s
+                    WHERE s.root = u.root AND s.domain = u.domain
+                        AND s.edition = u.edition)
+                ELSE (
+                    SELECT e.sequence FROM angzarr.events AS e
+                    WHERE e.root = u.root AND e.domain = u.domain
+                        AND e.edition = u.edition AND e.sequence < u.sequence
+                    ORDER BY e.sequence DESC
+                    LIMIT 1) IS NOT DISTINCT FROM u.sequence - 1
+                OR EXISTS (
+                    SELECT FROM angzarr.snapshots AS s
+                    WHERE s.root = u.root AND s.domain = u.domain
+                        AND s.edition = u.edition AND s.sequence = u.sequence - 1)
+                END
         ORDER BY u.root, u.domain COLLATE "C", u.edition COLLATE "C"
         ON CONFLICT ON CONSTRAINT events_pkey DO NOTHING
         RETURNING root, domain, edition
@@ -929,6 +949,7 @@ VOLATILE
 PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- append_batch(18 arrays) -> one row per command, numbered from 0 in input order
 -- One value per event; page 0 begins a command, whose sequence is the expected

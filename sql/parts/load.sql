@@ -81,6 +81,7 @@ STABLE
 PARALLEL SAFE
 ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- events_of(domain, root | edition, from_sequence, to_sequence) -> its events
 -- In order, both ends included; an unknown stream has none.
@@ -120,6 +121,7 @@ STABLE
 PARALLEL SAFE
 ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- book(domain, root | edition) -> what a handler gets
 -- The newest snapshot, if there is one, then the events after it.
