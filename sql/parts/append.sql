@@ -64,7 +64,7 @@ BEGIN
     IF length(domain) <= 64 AND domain COLLATE "C" ~ '^[a-z_][a-z0-9_-]*$' THEN
         RETURN;
     END IF;
-    RAISE EXCEPTION 'invalid domain %', coalesce(quote_ident(left(domain, 80)), 'NULL')
+    RAISE EXCEPTION 'invalid domain %', coalesce('"' || left(domain, 80) || '"', 'NULL')
         USING ERRCODE = 'invalid_parameter_value',
               DETAIL = CASE
                   WHEN domain IS NULL THEN 'The domain is null.'
@@ -93,7 +93,7 @@ BEGIN
         RETURN;
     END IF;
     RAISE EXCEPTION 'invalid correlation id %',
-                    coalesce(quote_literal(left(correlation_id, 144)), 'NULL')
+                    coalesce('"' || left(correlation_id, 144) || '"', 'NULL')
         USING ERRCODE = 'invalid_parameter_value',
               DETAIL = CASE
                   WHEN correlation_id IS NULL THEN 'The correlation id is null.'
@@ -122,7 +122,7 @@ BEGIN
         RETURN '';
     END IF;
     IF length(edition) > 64 OR edition COLLATE "C" !~ '^[a-z][a-z0-9_-]*$' THEN
-        RAISE EXCEPTION 'invalid edition %', quote_ident(left(edition, 80))
+        RAISE EXCEPTION 'invalid edition "%"', left(edition, 80)
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = CASE
                       WHEN length(edition) > 64
@@ -199,6 +199,12 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = 'The array of events is empty or null.',
                   HINT = 'Append at least one: ARRAY[angzarr.new_event(type, payload)].';
+    END IF;
+    IF array_ndims(events) <> 1 OR array_lower(events, 1) <> 1 THEN
+        RAISE EXCEPTION 'invalid array of events'
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('Its dimensions are %s.', array_dims(events)),
+                  HINT = 'Give an array of one dimension that begins at 1.';
     END IF;
     FOR _event IN
         SELECT u.type_url, u.payload, u.created_at, u.ordinal
@@ -311,26 +317,17 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 -- next_sequence(domain, root | edition) -> where the next event will be
--- The last event decides, else the newest snapshot, else it is 0.
--- ORDER BY … LIMIT 1, not max(): that would read the whole stream.
+-- After the last event, else after the newest snapshot, else it is 0.
 #variable_conflict use_column
 DECLARE
     _edition text := angzarr._main_edition(next_sequence.edition);
 BEGIN
-    RETURN coalesce(
-        (SELECT e.sequence + 1
-         FROM angzarr.events AS e
-         WHERE e.root = next_sequence.root AND e.domain = next_sequence.domain
-             AND e.edition = _edition
-         ORDER BY e.sequence DESC
-         LIMIT 1),
-        (SELECT s.sequence + 1
-         FROM angzarr.snapshots AS s
-         WHERE s.root = next_sequence.root AND s.domain = next_sequence.domain
-             AND s.edition = _edition
-         ORDER BY s.sequence DESC
-         LIMIT 1),
-        0);
+    PERFORM angzarr._check_domain(next_sequence.domain);
+    PERFORM angzarr._check_root(next_sequence.root);
+    RETURN (
+        SELECT h.next_sequence
+        FROM angzarr._head(next_sequence.root, next_sequence.domain, _edition) AS h);
+
 END
 $$;
 COMMENT ON FUNCTION angzarr.next_sequence(text, uuid, text) IS
@@ -465,13 +462,13 @@ DECLARE
     _edition text := CASE WHEN append.edition = '' THEN ''
                           ELSE angzarr._main_edition(append.edition) END;
     _correlation_id text := coalesce(append.correlation_id, '');
-    _count bigint := cardinality(append.events);
+    _count integer := cardinality(append.events);
     _event angzarr.new_event := append.events[1];
     _next bigint;
     _last_at timestamptz;
 BEGIN
     IF angzarr._is_stream(append.domain, append.root, _correlation_id) IS NOT TRUE
-        OR _count <> 1
+        OR _count <> 1 OR array_lower(append.events, 1) <> 1
         OR angzarr._is_storable(_event.type_url, octet_length(_event.payload),
                _event.created_at, angzarr._max_payload_size()) IS NOT TRUE THEN
         PERFORM angzarr._check_append(append.domain, append.root, append.events,
@@ -724,7 +721,7 @@ CREATE FUNCTION angzarr._check_commands(
 )
 RETURNS void
 LANGUAGE plpgsql
-STABLE
+IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$

@@ -60,7 +60,7 @@ DECLARE
 BEGIN
     IF name IS NULL OR length(name) > 64 OR name COLLATE "C" !~ '^[a-z_][a-z0-9_-]*$' THEN
         RAISE EXCEPTION 'invalid component name %',
-                        coalesce(quote_ident(left(name, 80)), 'NULL')
+                        coalesce('"' || left(name, 80) || '"', 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = 'A name has 1 to 64 characters.',
                   HINT = 'A name is a lower-case letter or "_", followed by lower-case'

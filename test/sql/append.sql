@@ -1,0 +1,135 @@
+-- Appending, as a person does it.
+\set SHOW_CONTEXT never
+\set root '''00000000-0000-0000-0000-00000000a001'''
+\set created 'angzarr.new_event(''shop.Created'', ''\\x0a01'')'
+\set added 'angzarr.new_event(''shop.Added'', ''\\x0a02'')'
+
+-- A bare type name gets the slash of a type URL; one that has it is kept.
+SELECT * FROM angzarr.new_event('shop.Created', '\x0a01');
+SELECT (angzarr.new_event('type.example/shop.Created', '')).type_url;
+
+-- Expected 0: the stream must be new.
+SELECT angzarr.append('append', :root, 0, ARRAY[:created, :added]);
+SELECT angzarr.append('append', :root, 0, ARRAY[:created]);
+\echo :LAST_ERROR_SQLSTATE
+
+-- Expected n: it must be just there, neither behind nor ahead of the head.
+SELECT angzarr.append('append', :root, 2, ARRAY[:added]);
+SELECT angzarr.append('append', :root, 2, ARRAY[:added]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', :root, 4, ARRAY[:added]);
+\echo :LAST_ERROR_SQLSTATE
+
+-- Expected -1: wherever it is, also where nothing is yet.
+SELECT angzarr.append('append', :root, -1, ARRAY[:added, :added, :added]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a002', -1, ARRAY[:created]);
+
+-- What was stored: no gap, positions in the order of sequences, time never falling.
+SELECT sequence, type_url, payload, correlation_id, edition,
+    position > lag(position) OVER w AS rises,
+    created_at >= lag(created_at) OVER w AS not_earlier
+FROM angzarr.events_of('append', :root)
+WINDOW w AS (ORDER BY sequence);
+
+-- The same root in another domain is another stream.
+SELECT angzarr.append('append2', :root, 0, ARRAY[:created]);
+SELECT angzarr.next_sequence('append', :root), angzarr.next_sequence('append2', :root),
+    angzarr.next_sequence('append3', :root);
+
+-- A correlation id is kept; null is none.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 0,
+                      ARRAY[:created], correlation_id => 'req-17_B');
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 1,
+                      ARRAY[:created], correlation_id => NULL);
+SELECT sequence, correlation_id
+FROM angzarr.events_of('append', '00000000-0000-0000-0000-00000000a003');
+
+-- Empty, "angzarr" and null are the main timeline; there is no other yet.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 2,
+                      ARRAY[:created], 'angzarr');
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 3,
+                      ARRAY[:created], NULL);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 4,
+                      ARRAY[:created], 'what-if');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 4,
+                      ARRAY[:created], 'What if');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A time given is kept; the clock never goes behind what the stream has.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a004', 0, ARRAY[
+    angzarr.new_event('shop.Created', '', '2040-01-01 00:00:00+00'),
+    angzarr.new_event('shop.Added', ''),
+    angzarr.new_event('shop.Added', '', '2020-01-01 00:00:00+00')]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a004', 3, ARRAY[
+    angzarr.new_event('shop.Added', '', '2050-01-01 00:00:00+00')]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a004', 4, ARRAY[
+    angzarr.new_event('shop.Added', '')]);
+SELECT sequence, created_at AT TIME ZONE 'UTC' AS created_at
+FROM angzarr.events_of('append', '00000000-0000-0000-0000-00000000a004');
+
+-- All or nothing: the third event is at fault, none is stored.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a005', 0,
+    ARRAY[:created, :added, angzarr.new_event('shop.Added', NULL)]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.next_sequence('append', '00000000-0000-0000-0000-00000000a005');
+
+-- Inside one's own transaction it goes with it.
+BEGIN;
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a005', 0, ARRAY[:created]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a005', 1, ARRAY[:added]);
+ROLLBACK;
+SELECT angzarr.next_sequence('append', '00000000-0000-0000-0000-00000000a005');
+
+-- An aggregate that has only a snapshot goes on after it.
+INSERT INTO angzarr.snapshots (root, domain, sequence, type_url, state)
+VALUES ('00000000-0000-0000-0000-00000000a006', 'append', 6, '/shop.State', '');
+SELECT angzarr.next_sequence('append', '00000000-0000-0000-0000-00000000a006');
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a006', 0, ARRAY[:created]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a006', 7, ARRAY[:added]);
+
+-- The last sequence of the wire can be used, the one after it not.
+INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload)
+VALUES ('00000000-0000-0000-0000-00000000a007', 'append', 4294967294, now(), '/a', '');
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a007', -1, ARRAY[:added, :added]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a007', 4294967295, ARRAY[:added]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a007', -1, ARRAY[:added]);
+\echo :LAST_ERROR_SQLSTATE
+
+-- A payload may have angzarr.max_payload_size bytes, not one more.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a008', 0,
+    ARRAY[angzarr.new_event('shop.Big', decode(repeat('00', 262144), 'hex'))]);
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a008', 1,
+    ARRAY[:added, angzarr.new_event('shop.Big', decode(repeat('00', 262145), 'hex'))]);
+\echo :LAST_ERROR_SQLSTATE
+
+-- Bad arguments are named.
+SELECT angzarr.append(NULL, :root, -1, ARRAY[:added]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('', :root, -1, ARRAY[:added]);
+SELECT angzarr.append('Shop', :root, -1, ARRAY[:added]);
+SELECT angzarr.append(E'shop\n', :root, -1, ARRAY[:added]);
+SELECT angzarr.append('1shop', :root, -1, ARRAY[:added]);
+SELECT length(angzarr.append(repeat('a', 64), :root, 0, ARRAY[:added])::text);
+SELECT angzarr.append(repeat('a', 65), :root, -1, ARRAY[:added]);
+SELECT angzarr.append('append', NULL, -1, ARRAY[:added]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', :root, -2, ARRAY[:added]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', :root, NULL, ARRAY[:added]);
+SELECT angzarr.append('append', :root, 4294967296, ARRAY[:added]);
+SELECT angzarr.append('append', :root, -1, NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', :root, -1, '{}');
+SELECT angzarr.append('append', :root, -1, ARRAY[ARRAY[:added]]);
+SELECT angzarr.append('append', :root, -1, array_fill(:added, ARRAY[2], ARRAY[0]));
+SELECT angzarr.append('append', :root, -1, ARRAY[NULL::angzarr.new_event]);
+SELECT angzarr.append('append', :root, -1, ARRAY[angzarr.new_event('', '')]);
+SELECT angzarr.append('append', :root, -1, ARRAY[angzarr.new_event(NULL, '')]);
+SELECT angzarr.append('append', :root, -1, ARRAY[angzarr.new_event('shop.Added', '', 'infinity')]);
+SELECT angzarr.append('append', :root, -1, ARRAY[angzarr.new_event('shop.Added', '', '0001-01-01 00:00 BC')]);
+SELECT angzarr.append('append', :root, -1, ARRAY[:added], correlation_id => 'a b');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', :root, -1, ARRAY[:added], correlation_id => repeat('a', 129));
+SELECT angzarr.append('append', :root, -1, ARRAY[:added], correlation_id => repeat('a', 128)) > 0 AS fine;
