@@ -158,6 +158,8 @@ build() {
 AZ_CLUSTERS=()
 AZ_PIDS=()
 AZ_SOCKETS=()
+# Marks every process started from here in its environment.
+export AZ_RUN=$$.$RANDOM
 
 # Registers a background process to be ended.
 end_later() { AZ_PIDS+=("$1"); }
@@ -174,6 +176,37 @@ end_now() {
     wait "$1" 2> /dev/null || true
 }
 
+# Processes that this script, or a test it ran, started and that still run: a line each, id and command.
+# A server hides its environment, but its id is in its data directory.
+leftovers() {
+    local process file pid
+    for process in /proc/[0-9]*; do
+        pid=${process#/proc/}
+        if [ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] &&
+            tr '\0' '\n' 2> /dev/null < "$process/environ" | grep -qx "AZ_RUN=$AZ_RUN"; then
+            say "$pid $(tr '\0' ' ' < "$process/cmdline" 2> /dev/null | cut -c1-120)"
+        fi
+    done
+    find "$AZ_BUILD/tap" "$AZ_BUILD/clusters" "$AZ_BUILD/e2e" -name postmaster.pid 2> /dev/null | while read -r file; do
+        pid=$(head -n 1 "$file")
+        if [ "$(readlink "/proc/$pid/cwd" 2> /dev/null)" = "${file%/*}" ] && ! grep -qsF "${file%/*}" "$AZ_BUILD/demo.kept"; then
+            say "$pid server of ${file%/*}"
+        fi
+    done
+}
+
+# end_leftovers: ends them and names them; those that are about to end get three seconds.
+end_leftovers() {
+    local line i
+    for ((i = 0; i < 30; i++)); do
+        [ -n "$(leftovers)" ] || return 0
+        sleep 0.1
+    done
+    leftovers | while read -r line; do
+        kill -s QUIT "${line%% *}" 2> /dev/null && say "$line"
+    done
+}
+
 clean_up() {
     local status=$? pid data
     trap - EXIT
@@ -182,6 +215,7 @@ clean_up() {
     for pid in ${AZ_PIDS[@]+"${AZ_PIDS[@]}"}; do end_now "$pid"; done
     for data in ${AZ_CLUSTERS[@]+"${AZ_CLUSTERS[@]}"}; do cluster_stop "$data" immediate; done
     [ ${#AZ_SOCKETS[@]} -eq 0 ] || rm -rf "${AZ_SOCKETS[@]}"
+    if [ -z "${AZ_KEEP:-}" ]; then end_leftovers > /dev/null; fi
     if declare -F at_exit > /dev/null; then at_exit "$status"; fi
     exit "$status"
 }

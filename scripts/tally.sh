@@ -123,8 +123,16 @@ count_regress() {
     fi
 }
 
-# suite_end: how long it took.
-suite_end() { say "   $SUITE took $((SECONDS - SUITE_START)) s"; }
+# suite_end: how long it took; a process that it left behind is a failure.
+suite_end() {
+    local left
+    left=$(end_leftovers)
+    if [ -n "$left" ]; then
+        fail "$SUITE" "left processes behind"
+        printf '%s\n' "$left" | sed 's/^/      | /'
+    fi
+    say "   $SUITE took $((SECONDS - SUITE_START)) s"
+}
 
 # summary: what was skipped, what failed, and the one line that counts; fails when anything did.
 summary() {
