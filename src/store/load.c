@@ -59,6 +59,9 @@ run_loads(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 			az_error_out_of_memory(&wishes[i]->error);
 		}
 	}
+	if (row != rows.count)
+		return az_error_set(error, NULL, AZ_INTERNAL,
+							"load_books answered out of order");
 	return true;
 }
 

@@ -108,7 +108,7 @@ bytes_survive_moving_to_the_front_and_growing(void **state)
 		for (int i = 0; i < 1 + round % 37; i++, next_in++)
 			assert_true(az_buffer_append(&buffer, &next_in, 1));
 		bytes = az_buffer_bytes(&buffer);
-		eat = bytes.len * (size_t) (round % 5) / 4;
+		eat = bytes.len * (size_t) (round % 4) / 4;
 		for (size_t i = 0; i < eat; i++, next_out++)
 			assert_int_equal(bytes.data[i], next_out);
 		az_buffer_consume(&buffer, eat);
@@ -124,7 +124,7 @@ a_buffer_that_is_consumed_as_it_fills_does_not_grow(void **state)
 	for (int i = 0; i < 10000; i++)
 	{
 		assert_true(az_buffer_append(&buffer, chunk, sizeof(chunk)));
-		az_buffer_consume(&buffer, i % 2 == 0 ? 90 : 110);
+		az_buffer_consume(&buffer, i == 0 ? 90 : 100);
 	}
 	assert_true(buffer.capacity <= 512);
 }
