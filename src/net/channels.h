@@ -22,7 +22,8 @@ typedef struct AzCall AzCall;
 
 typedef struct AzClientLimits
 {
-	size_t		connections;	/* per channel */
+	size_t		connections;	/* per channel; one per address when the name
+								 * has more */
 	size_t		max_inflight;	/* calls per channel; further ones wait */
 	size_t		max_queued;		/* waiting calls per channel */
 	size_t		max_header_bytes;	/* names and values of one answer */
@@ -36,18 +37,20 @@ typedef struct AzClientLimits
 	int64_t		idle_timeout_us;	/* closes connections without calls */
 } AzClientLimits;
 
+/* All it points to must stay until the call ended. */
 typedef struct AzCallRequest
 {
 	const char *path;			/* "/package.Service/Method" */
 	AzMetadata	metadata;		/* custom metadata to send */
-	AzBytes		message;		/* must stay until the call ended */
+	AzBytes		message;
 	int64_t		deadline_us;	/* monotonic; INT64_MAX = none */
-	AzArena    *arena;			/* for the answer */
+	AzArena    *arena;			/* for the call itself and its answer */
+
 	/*
 	 * "status" has code AZ_OK and "answer" holds the message, or the error
 	 * that happened: the peer's as it is (with its details), or ours, whose
 	 * message names the address and the phase (resolve, connect, send,
-	 * answer).  Both live in the request's arena.
+	 * answer).  Both live in the request's arena, which may be freed in here.
 	 */
 	void		(*done) (void *owner, AzBytes answer, const AzError *status);
 	void	   *owner;
@@ -58,7 +61,7 @@ extern AzChannels *az_channels_create(AzLoop *loop,
 extern void az_channels_set_limits(AzChannels *channels,
 								   const AzClientLimits *limits);
 
-/* Ends every call with UNAVAILABLE, then frees all. */
+/* Ends every call with UNAVAILABLE, then frees all; not from "done". */
 extern void az_channels_free(AzChannels *channels);
 
 /*
@@ -75,12 +78,16 @@ extern bool az_address_check(const char *address, AzArena *arena,
 
 /*
  * Starts a call; NULL when memory is out or the queue is full (RESOURCE_
- * EXHAUSTED in "error"; "done" does not come then).
+ * EXHAUSTED in "error"; "done" does not come then), or from "done" inside
+ * az_channels_free (UNAVAILABLE).
  */
 extern AzCall *az_call_start(AzChannel *channel, const AzCallRequest *request,
 							 AzError *error);
 
-/* Gives the call up: RST_STREAM when it was sent; "done" does not come. */
+/*
+ * Gives the call up: RST_STREAM when it was sent; "done" does not come, and
+ * the arena may be freed after.  Not for a call whose "done" has come.
+ */
 extern void az_call_cancel(AzCall *call);
 
 /* ---- for watching ---- */
