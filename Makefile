@@ -19,7 +19,7 @@ GENERATED_C = $(patsubst %.proto,src/gen/%.pb-c.c,$(PROTOS) $(KNOWN_PROTOS)) src
 GENERATED   = $(GENERATED_C) src/gen/names.h
 
 PKGS        = libnghttp2 libprotobuf-c libcares
-PG_CPPFLAGS = -MMD -MP -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
+PG_CPPFLAGS = -MMD -MP -DAZ_VERSION='"$(EXTVERSION)"' -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               -fvisibility=hidden

@@ -1,0 +1,91 @@
+/* What SQL calls: the engines of this server, and whether there can be any. */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "pg/queue.h"
+#include "pg/slots.h"
+
+#define WORKERS_COLUMNS 12
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_workers);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_engine_available);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_components_changed);
+
+static void put_worker(ReturnSetInfo *result, const AzSlotView *view);
+static void put_text(Datum *value, bool *is_null, const char *text);
+
+/* One row for each database that has an engine or should have one. */
+Datum
+angzarr_workers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < az_slots_count(); i++)
+	{
+		AzSlotView	view;
+
+		az_slots_view(i, &view);
+		if (OidIsValid(view.database))
+			put_worker(result, &view);
+	}
+	return (Datum) 0;
+}
+
+Datum
+angzarr_engine_available(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(az_slots_available());
+}
+
+/* Trigger on the table of components. */
+Datum
+angzarr_components_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"_components_changed\" must be called as a trigger")));
+	az_queue_components_changed();
+	return PointerGetDatum(NULL);
+}
+
+static void
+put_worker(ReturnSetInfo *result, const AzSlotView *view)
+{
+	Datum		values[WORKERS_COLUMNS] = {0};
+	bool		nulls[WORKERS_COLUMNS] = {0};
+	char	   *database = get_database_name(view->database);
+
+	nulls[0] = database == NULL;
+	if (database != NULL)
+		values[0] = DirectFunctionCall1(namein, CStringGetDatum(database));
+	nulls[1] = view->pid == 0;
+	values[1] = Int32GetDatum(view->pid);
+	values[2] = CStringGetTextDatum(az_slots_state_name(view->state));
+	nulls[3] = view->started_at == 0;
+	values[3] = TimestampTzGetDatum(view->started_at);
+	put_text(&values[4], &nulls[4], view->listening);
+	values[5] = Int64GetDatum(view->stats.commands);
+	values[6] = Int64GetDatum(view->stats.events);
+	values[7] = Int64GetDatum(view->stats.rejected);
+	values[8] = Int64GetDatum(view->stats.batches);
+	values[9] = Int64GetDatum(view->stats.transactions);
+	values[10] = Int32GetDatum((int32) view->stats.connections);
+	put_text(&values[11], &nulls[11], view->message);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Empty is null. */
+static void
+put_text(Datum *value, bool *is_null, const char *text)
+{
+	*is_null = text[0] == '\0';
+	*value = *is_null ? (Datum) 0 : CStringGetTextDatum(text);
+}

@@ -1,0 +1,299 @@
+/*
+ * The settings, sorted by name; docs/settings.md explains them.
+ *
+ * What the engine takes may be set for one database (ALTER DATABASE ... SET),
+ * so it is PGC_SUSET: administrators only, and the engine's process reads it
+ * when it starts and at each reload.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "pg/guc.h"
+
+#define KB 1024
+#define US_PER_MS INT64CONST(1000)
+#define MIN_RECONNECT_DELAY_MS 50
+
+typedef struct AzIntSetting
+{
+	const char *name;
+	const char *description;
+	int		   *variable;
+	int			boot;
+	int			min;
+	int			max;
+	int			unit;			/* GUC_UNIT_*, or 0 */
+} AzIntSetting;
+
+int			az_guc_drain_timeout_ms;
+int			az_guc_max_databases;
+
+static int	call_timeout_ms;
+static int	catalog_poll_interval_ms;
+static int	channel_connections;
+static int	channel_idle_timeout_ms;
+static int	connect_timeout_ms;
+static char *crash_after;
+static int	handshake_timeout_ms;
+static int	idle_timeout_ms;
+static int	keepalive_interval_ms;
+static int	keepalive_timeout_ms;
+static char *listen_addresses;
+static int	listen_port;
+static int	max_append_retries;
+static int	max_batch_jobs;
+static int	max_batch_size_kb;
+static int	max_connections;
+static int	max_control_frames;
+static int	max_header_size_kb;
+static int	max_inflight_calls;
+static int	max_jobs;
+static int	max_message_size_kb;
+static int	max_output_buffer_kb;
+static int	max_pages_per_book;
+static int	max_payload_size_kb;
+static int	max_queued_calls;
+static int	max_reconnect_delay_ms;
+static int	max_resets;
+static int	max_streams;
+static char *socket_directory;
+static int	socket_permissions;
+
+static const AzIntSetting int_settings[] = {
+	{"angzarr.call_timeout",
+		"Time that business logic has to answer.",
+	&call_timeout_ms, 30000, 1, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.catalog_poll_interval",
+		"Time after which the registered components are read again unasked.",
+	&catalog_poll_interval_ms, 60000, 100, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.channel_connections",
+		"Connections to each address of business logic.",
+	&channel_connections, 2, 1, 64, 0},
+	{"angzarr.channel_idle_timeout",
+		"Time after which a connection to business logic without calls is closed; 0 is never.",
+	&channel_idle_timeout_ms, 300000, 0, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.connect_timeout",
+		"Time that connecting to business logic may take.",
+	&connect_timeout_ms, 5000, 1, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.drain_timeout",
+		"Time that calls under way have to end when the engine stops.",
+	&az_guc_drain_timeout_ms, 5000, 0, 600000, GUC_UNIT_MS},
+	{"angzarr.handshake_timeout",
+		"Time that a new client connection has to speak HTTP/2.",
+	&handshake_timeout_ms, 5000, 1, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.idle_timeout",
+		"Time after which a client connection without calls is closed; 0 is never.",
+	&idle_timeout_ms, 0, 0, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.keepalive_interval",
+		"Silence after which a peer is asked whether it is there; 0 is never.",
+	&keepalive_interval_ms, 10000, 0, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.keepalive_timeout",
+		"Time that a peer has to answer that question.",
+	&keepalive_timeout_ms, 5000, 1, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.listen_port",
+		"Port of the gRPC server, and end of its socket file's name.",
+	&listen_port, 1310, 0, 65535, 0},
+	{"angzarr.max_append_retries",
+		"Times that a command is decided again because another was faster.",
+	&max_append_retries, 5, 0, 1000, 0},
+	{"angzarr.max_batch_jobs",
+		"Jobs whose wishes one transaction fulfils.",
+	&max_batch_jobs, 1000, 1, 100000, 0},
+	{"angzarr.max_batch_size",
+		"Payload that one transaction appends.",
+	&max_batch_size_kb, 16384, 64, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.max_connections",
+		"Client connections at a time.",
+	&max_connections, 1000, 1, 1000000, 0},
+	{"angzarr.max_control_frames_per_second",
+		"PING and SETTINGS frames that one connection may send per second.",
+	&max_control_frames, 10000, 1, INT_MAX, 0},
+	{"angzarr.max_header_size",
+		"Metadata of one request or answer.",
+	&max_header_size_kb, 16, 1, KB, GUC_UNIT_KB},
+	{"angzarr.max_inflight_calls",
+		"Calls to one address of business logic at a time; further ones wait.",
+	&max_inflight_calls, 1000, 1, 1000000, 0},
+	{"angzarr.max_jobs",
+		"Requests under way at a time.",
+	&max_jobs, 20000, 1, 10000000, 0},
+	{"angzarr.max_message_size",
+		"One message of a client or of business logic.",
+	&max_message_size_kb, 4096, 1, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.max_output_buffer",
+		"Answers that one connection leaves unread before nothing more is read from it.",
+	&max_output_buffer_kb, 1024, 64, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.max_pages_per_book",
+		"Pages of one command or of one answer of business logic.",
+	&max_pages_per_book, 100, 1, 100000, 0},
+	{"angzarr.max_payload_size",
+		"Payload of one page.",
+	&max_payload_size_kb, 256, 1, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.max_queued_calls",
+		"Calls to one address of business logic that wait.",
+	&max_queued_calls, 10000, 0, 10000000, 0},
+	{"angzarr.max_reconnect_delay",
+		"Longest pause between attempts to connect to business logic.",
+	&max_reconnect_delay_ms, 2000, MIN_RECONNECT_DELAY_MS, INT_MAX, GUC_UNIT_MS},
+	{"angzarr.max_resets_per_second",
+		"Calls that one connection may give up per second.",
+	&max_resets, 100, 1, INT_MAX, 0},
+	{"angzarr.max_streams_per_connection",
+		"Calls that one connection may have open.",
+	&max_streams, 1000, 1, INT_MAX, 0},
+	{NULL}
+};
+
+static void define_ints(void);
+static void define_strings(void);
+static void define_permissions(void);
+static void define_fixed(void);
+static bool check_socket_directory(char **value, void **extra,
+								   GucSource source);
+static const char *show_socket_permissions(void);
+static void fill_server_limits(AzServerLimits *limits);
+static void fill_client_limits(AzClientLimits *limits);
+
+void
+az_guc_define(bool preloaded)
+{
+	define_ints();
+	define_strings();
+	define_permissions();
+	if (preloaded)
+		define_fixed();
+	MarkGUCPrefixReserved("angzarr");
+}
+
+void
+az_guc_engine_settings(AzEngineSettings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+	settings->listen_addresses = listen_addresses;
+	settings->listen_port = listen_port;
+	settings->socket_directory = socket_directory;
+	settings->socket_mode = socket_permissions;
+	fill_server_limits(&settings->server);
+	fill_client_limits(&settings->client);
+	settings->jobs.validation.max_pages = max_pages_per_book;
+	settings->jobs.validation.max_payload_bytes =
+		(size_t) max_payload_size_kb * KB;
+	settings->jobs.call_timeout_us = call_timeout_ms * US_PER_MS;
+	settings->jobs.max_append_retries = max_append_retries;
+	settings->jobs.max_jobs = max_jobs;
+	if (crash_after != NULL && crash_after[0] != '\0')
+		strlcpy(settings->jobs.crash_after, crash_after,
+				sizeof(settings->jobs.crash_after));
+	settings->max_batch_jobs = max_batch_jobs;
+	settings->max_batch_bytes = (size_t) max_batch_size_kb * KB;
+	settings->catalog_poll_us = catalog_poll_interval_ms * US_PER_MS;
+}
+
+bool
+az_guc_listens_alike(const AzEngineSettings *a, const AzEngineSettings *b)
+{
+	return strcmp(a->listen_addresses, b->listen_addresses) == 0 &&
+		a->listen_port == b->listen_port &&
+		strcmp(a->socket_directory, b->socket_directory) == 0 &&
+		a->socket_mode == b->socket_mode;
+}
+
+static void
+define_ints(void)
+{
+	for (const AzIntSetting *s = int_settings; s->name != NULL; s++)
+		DefineCustomIntVariable(s->name, s->description, NULL, s->variable,
+								s->boot, s->min, s->max, PGC_SUSET, s->unit,
+								NULL, NULL, NULL);
+}
+
+static void
+define_strings(void)
+{
+#ifdef AZ_CRASH_POINTS
+	DefineCustomStringVariable("angzarr.crash_after",
+							   "Step after which the engine kills itself.",
+							   NULL, &crash_after, "", PGC_SUSET, 0,
+							   NULL, NULL, NULL);
+#endif
+	DefineCustomStringVariable("angzarr.listen_addresses",
+							   "Names or addresses where the gRPC server listens; empty is nowhere.",
+							   NULL, &listen_addresses, "", PGC_SUSET,
+							   GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomStringVariable("angzarr.socket_directory",
+							   "Directory where the gRPC server makes its socket file; empty is none.",
+							   NULL, &socket_directory, "", PGC_SUSET, 0,
+							   check_socket_directory, NULL, NULL);
+}
+
+static void
+define_permissions(void)
+{
+	DefineCustomIntVariable("angzarr.socket_permissions",
+							"Permissions of the socket file.",
+							NULL, &socket_permissions, 0600, 0000, 0777,
+							PGC_SUSET, 0, NULL, NULL,
+							show_socket_permissions);
+}
+
+static void
+define_fixed(void)
+{
+	DefineCustomIntVariable("angzarr.max_databases",
+							"Databases of this server that may have an engine.",
+							NULL, &az_guc_max_databases, 64, 1, 10000,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
+
+static bool
+check_socket_directory(char **value, void **extra, GucSource source)
+{
+	if (**value == '\0' || is_absolute_path(*value))
+		return true;
+	GUC_check_errdetail("The directory must be an absolute path.");
+	return false;
+}
+
+static const char *
+show_socket_permissions(void)
+{
+	static char text[12];
+
+	snprintf(text, sizeof(text), "%04o", socket_permissions);
+	return text;
+}
+
+static void
+fill_server_limits(AzServerLimits *limits)
+{
+	limits->max_connections = max_connections;
+	limits->max_streams = max_streams;
+	limits->max_header_bytes = (size_t) max_header_size_kb * KB;
+	limits->max_message_bytes = (size_t) max_message_size_kb * KB;
+	limits->max_output_bytes = (size_t) max_output_buffer_kb * KB;
+	limits->max_resets = max_resets;
+	limits->max_control_frames = max_control_frames;
+	limits->handshake_timeout_us = handshake_timeout_ms * US_PER_MS;
+	limits->idle_timeout_us = idle_timeout_ms * US_PER_MS;
+	limits->keepalive_us = keepalive_interval_ms * US_PER_MS;
+	limits->keepalive_timeout_us = keepalive_timeout_ms * US_PER_MS;
+}
+
+static void
+fill_client_limits(AzClientLimits *limits)
+{
+	limits->connections = channel_connections;
+	limits->max_inflight = max_inflight_calls;
+	limits->max_queued = max_queued_calls;
+	limits->max_header_bytes = (size_t) max_header_size_kb * KB;
+	limits->max_message_bytes = (size_t) max_message_size_kb * KB;
+	limits->connect_timeout_us = connect_timeout_ms * US_PER_MS;
+	limits->backoff_min_us = MIN_RECONNECT_DELAY_MS * US_PER_MS;
+	limits->backoff_max_us = max_reconnect_delay_ms * US_PER_MS;
+	limits->keepalive_us = keepalive_interval_ms * US_PER_MS;
+	limits->keepalive_timeout_us = keepalive_timeout_ms * US_PER_MS;
+	limits->idle_timeout_us = channel_idle_timeout_ms * US_PER_MS;
+}

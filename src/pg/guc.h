@@ -1,0 +1,24 @@
+/* The settings: angzarr.* of docs/settings.md, and nothing else. */
+#ifndef AZ_PG_GUC_H
+#define AZ_PG_GUC_H
+
+#include "engine/engine.h"
+
+/* Settings that only the host itself looks at. */
+extern int	az_guc_drain_timeout_ms;
+extern int	az_guc_max_databases;
+
+/*
+ * Defines the settings.  "preloaded": also those that are fixed when the
+ * server starts.
+ */
+extern void az_guc_define(bool preloaded);
+
+/* What the engine is given.  Strings stay until the settings change. */
+extern void az_guc_engine_settings(AzEngineSettings *settings);
+
+/* Whether both would listen at the same places. */
+extern bool az_guc_listens_alike(const AzEngineSettings *a,
+								 const AzEngineSettings *b);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * What a session has to tell supervisor and engine when its transaction
+ * ends.  What a subtransaction that was rolled back has left here does no
+ * harm: whoever is told looks for itself.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/memutils.h"
+
+#include "pg/queue.h"
+#include "pg/slots.h"
+
+/* The lists live in TopTransactionContext. */
+static List *to_look;
+static List *to_restart;
+static List *held;
+static bool components_changed;
+
+static void add(List **list, Oid database);
+static void end_transaction(XactEvent event, void *arg);
+static void tell(void);
+static void forget(void);
+
+void
+az_queue_install(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+}
+
+void
+az_queue_look(Oid database)
+{
+	add(&to_look, database);
+}
+
+void
+az_queue_restart(Oid database)
+{
+	add(&to_restart, database);
+}
+
+void
+az_queue_components_changed(void)
+{
+	components_changed = true;
+}
+
+void
+az_queue_hold(Oid database)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+
+	/* Nothing can fail between holding and remembering that. */
+	held = lappend_oid(held, InvalidOid);
+	MemoryContextSwitchTo(caller);
+	if (!az_slots_hold(database))
+		return;
+	llast_oid(held) = database;
+	az_slots_await_absent(database);
+}
+
+static void
+add(List **list, Oid database)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+
+	*list = list_append_unique_oid(*list, database);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	if (event != XACT_EVENT_ABORT)
+		tell();
+	foreach(cell, held)
+		if (OidIsValid(lfirst_oid(cell)))
+		az_slots_release(lfirst_oid(cell));
+	forget();
+}
+
+static void
+tell(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, to_look)
+		az_slots_look(lfirst_oid(cell));
+	foreach(cell, to_restart)
+		az_slots_restart(lfirst_oid(cell));
+	if (components_changed)
+		az_slots_components_changed(MyDatabaseId);
+}
+
+static void
+forget(void)
+{
+	to_look = NIL;
+	to_restart = NIL;
+	held = NIL;
+	components_changed = false;
+}

@@ -1,0 +1,45 @@
+/* The worker's side of the slots: its own one. */
+#ifndef AZ_PG_SLOT_OWN_H
+#define AZ_PG_SLOT_OWN_H
+
+#include "pg/slots.h"
+
+/* How a worker ended. */
+typedef enum AzSlotEnd
+{
+	AZ_SLOT_FAILED,				/* start again, more slowly each time */
+	AZ_SLOT_STOPPED,			/* start again */
+	AZ_SLOT_NOT_NEEDED			/* no extension here */
+} AzSlotEnd;
+
+/*
+ * Enters the process into the slot of its start; false when the start is no
+ * longer wanted.  All below only after that.
+ */
+extern bool az_slot_own_attach(const AzSlotStart *start);
+
+/* STARTING -> RUNNING. */
+extern void az_slot_own_run(const char *listening);
+
+/* STARTING -> IDLE. */
+extern void az_slot_own_idle(void);
+
+/* any -> STOPPING. */
+extern void az_slot_own_stop(void);
+
+/* any -> ABSENT.  Only after the process has left the list of processes. */
+extern void az_slot_own_detach(AzSlotEnd end);
+
+/* What hinders the worker; true when that was not the last message. */
+extern bool az_slot_own_complain(const char *message);
+
+/* Whether a command waits for this worker's end. */
+extern bool az_slot_own_is_held(void);
+
+/* Whether to look at the extension again, since last asked. */
+extern bool az_slot_own_take_look(void);
+
+extern void az_slot_own_report(const AzEngineStats *stats);
+extern uint64 az_slot_own_components_generation(void);
+
+#endif
