@@ -134,7 +134,7 @@ memory_load(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 	return !answer.out_of_memory || memory_fail(error, "53200");
 }
 
-/* The newest snapshot when wanted, and the events after it, within range. */
+/* The newest snapshot and the events after it, or those from "lower" on. */
 static bool
 select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 			Selection *selection, AzError *error)
@@ -149,14 +149,15 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 	if (stream->poison[0] != '\0')
 		return memory_fail(error, stream->poison);
 	selection->stream = stream;
-	for (size_t i = 0; i < stream->n_snapshots; i++)
+	if (params[USE_SNAPSHOT].column.ints[row] != 0)
 	{
-		if (params[USE_SNAPSHOT].column.ints[row] != 0
-			&& stream->snapshots[i].sequence <= upper)
-			selection->snapshot = &stream->snapshots[i];
+		lower = 0;
+		if (stream->n_snapshots > 0)
+		{
+			selection->snapshot = &stream->snapshots[stream->n_snapshots - 1];
+			lower = selection->snapshot->sequence + 1;
+		}
 	}
-	if (selection->snapshot != NULL)
-		lower = selection->snapshot->sequence + 1;
 	while (selection->first < stream->count
 		   && stream->events[selection->first].sequence < lower)
 		selection->first++;
@@ -189,7 +190,7 @@ write_snapshot(Answer *answer, size_t book, const AzSnapshot *snapshot)
 	put_int(answer, 1, true);
 	put_int(answer, 2, snapshot->sequence);
 	put_int(answer, 3, snapshot->created_at_us);
-	put_null(answer, 4);
+	put_text(answer, 4, "");
 	put_text(answer, 5, snapshot->type_url);
 	put_bytes(answer, 6, snapshot->state);
 	put_null(answer, 7);

@@ -50,7 +50,7 @@ every_parameter_is_in_the_text_and_has_a_type(void **state)
 	{
 		const AzStatement *statement = az_statement((AzStatementId) id);
 		size_t		count = count_params(statement->params);
-		char		last[16];
+		char		last[32];
 
 		for (size_t i = 1; i <= count; i++)
 		{
