@@ -1,0 +1,221 @@
+// Queries, and the protocol below them: bytes, methods, health.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	angzarrv1 "angzarr.io/proto/angzarr/v1"
+	"crypto/tls"
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"angzarr.io/e2e/internal/engine"
+	"angzarr.io/e2e/internal/tap"
+)
+
+const handleCommand = "/io.angzarr.v1.CommandHandlerCoordinatorService/HandleCommand"
+
+// answer is what a call got, as it came over the wire.
+type answer struct {
+	status, message string
+	details         []byte
+	header          http.Header
+	body            []byte
+}
+
+// raw makes one gRPC call by hand; the payload is framed unless a header says
+// how it is encoded.
+func (s *suite) raw(path string, payload []byte, header map[string]string) (*answer, error) {
+	framed := make([]byte, 5, 5+len(payload))
+	binary.BigEndian.PutUint32(framed[1:], uint32(len(payload)))
+	if header["grpc-encoding"] != "" {
+		framed[0] = 1
+	}
+	return s.post(path, append(framed, payload...), header)
+}
+
+// post sends a body of any bytes.
+func (s *suite) post(path string, body []byte, header map[string]string) (*answer, error) {
+	transport := &http2.Transport{
+		AllowHTTP:          true,
+		DisableCompression: true,
+		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequest("POST", "http://"+s.Address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("Te", "trailers")
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return readAnswer(response)
+}
+
+func readAnswer(response *http.Response) (*answer, error) {
+	a := &answer{header: response.Header}
+	var err error
+	if a.body, err = io.ReadAll(response.Body); err != nil {
+		return nil, err
+	}
+	trailer := response.Trailer
+	if response.Header.Get("Grpc-Status") != "" {
+		trailer = response.Header
+	}
+	a.status = trailer.Get("Grpc-Status")
+	if a.message, err = url.PathUnescape(trailer.Get("Grpc-Message")); err != nil {
+		return nil, err
+	}
+	details := strings.TrimRight(trailer.Get("Grpc-Status-Details-Bin"), "=")
+	a.details, err = base64.RawStdEncoding.DecodeString(details)
+	return a, err
+}
+
+func (s *suite) checkProtocol() {
+	service := "/io.angzarr.v1.CommandHandlerCoordinatorService/"
+	for _, method := range []string{service + "Nothing", "/io.angzarr.v1.NothingService/Handle",
+		"/io.angzarr.v1.SagaCoordinatorService/Execute", service + "HandleEvent", "/", "/x"} {
+		a, err := s.raw(method, nil, nil)
+		tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.Unimplemented)) && strings.Contains(a.message, strings.TrimPrefix(method, "/")),
+			method+" is UNIMPLEMENTED and named", err, a)
+	}
+	for _, c := range []struct {
+		name string
+		body []byte
+	}{
+		{"bytes that are no message", []byte{0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff}},
+		{"a field that is longer than the message", []byte{0, 0, 0, 0, 2, 0x0a, 0x7f}},
+		{"a domain that is not UTF-8", []byte{0, 0, 0, 0, 8, 0x0a, 0x06, 0x0a, 0x04, 0x12, 0x02, 0xff, 0xfe}},
+	} {
+		a, err := s.post(handleCommand, c.body, nil)
+		tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.InvalidArgument)),
+			c.name+" as a request is INVALID_ARGUMENT", err, a)
+	}
+	a, err := s.raw(handleCommand, []byte{0x1f, 0x8b}, map[string]string{"grpc-encoding": "gzip"})
+	tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.Unimplemented)),
+		"a compressed request is UNIMPLEMENTED", err, a)
+	tap.OK(err == nil && strings.Contains(a.header.Get("Grpc-Accept-Encoding"), "identity"),
+		"and is told that identity is accepted", a)
+	a, err = s.raw(handleCommand, make([]byte, 5<<20), nil)
+	tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.ResourceExhausted)),
+		"a request of 5 MB is RESOURCE_EXHAUSTED", err, a)
+	_, err = s.send(engine.Request("aggregate", engine.NewRoot(), page(0)))
+	tap.OK(err == nil, "after all that commands are still served on the first connection", err)
+}
+
+func (s *suite) query(q *angzarrv1.Query) (*angzarrv1.EventBook, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return s.Queries.GetEventBook(ctx, q)
+}
+
+func (s *suite) checkQueries() {
+	id := engine.NewRoot()
+	request := engine.Request("obey-three", id, page(0))
+	written := s.mustSend(request).Events
+	book, err := s.query(&angzarrv1.Query{Cover: engine.Cover("obey-three", id)})
+	tap.OK(err == nil && proto.Equal(book, written), "GetEventBook gives what the command was answered with", err, book)
+
+	for _, c := range []struct {
+		name  string
+		lower uint32
+		upper *uint32
+		want  string
+	}{
+		{"from 1", 1, nil, "[1 2]"},
+		{"from 1 to 1", 1, proto.Uint32(1), "[1]"},
+		{"from 0 to 1", 0, proto.Uint32(1), "[0 1]"},
+		{"from 0 to 0", 0, proto.Uint32(0), "[0]"},
+		{"from 2 to 99", 2, proto.Uint32(99), "[2]"},
+		{"from 3", 3, nil, "[]"},
+		{"from 2 to 1", 2, proto.Uint32(1), "[]"},
+	} {
+		book, err := s.query(&angzarrv1.Query{
+			Cover:     engine.Cover("obey-three", id),
+			Selection: &angzarrv1.Query_Range{Range: &angzarrv1.SequenceRange{Lower: c.lower, Upper: c.upper}},
+		})
+		tap.OK(err == nil && numbers(book) == c.want, "a range "+c.name+" of three events gives "+c.want, err, book)
+	}
+	unknown := engine.NewRoot()
+	for _, name := range []string{"obey-three", "nobody"} {
+		book, err := s.query(&angzarrv1.Query{Cover: engine.Cover(name, unknown)})
+		tap.OK(err == nil && len(book.Pages) == 0 && book.NextSequence == 0 && book.Snapshot == nil,
+			"an aggregate that does not exist is an empty book (domain "+name+")", err, book)
+	}
+	s.checkSnapshotQuery()
+	for _, c := range []struct {
+		name  string
+		cover *angzarrv1.Cover
+		word  string
+	}{
+		{"without a cover", nil, "cover"},
+		{"with neither root nor correlation id", &angzarrv1.Cover{Domain: "obey"}, "root"},
+		{"with a root but no domain", engine.Cover("", id), "domain"},
+		{"with a root of 5 bytes", engine.Cover("obey", make([]byte, 5)), "root"},
+		{"with a bad domain", engine.Cover("Bad", id), "domain"},
+	} {
+		_, err := s.query(&angzarrv1.Query{Cover: c.cover})
+		tap.OK(status.Code(err) == codes.InvalidArgument && strings.Contains(status.Convert(err).Message(), c.word),
+			"a query "+c.name+" is INVALID_ARGUMENT and says so", err)
+	}
+}
+
+func (s *suite) checkSnapshotQuery() {
+	id := engine.NewRoot()
+	s.mustSend(engine.Request("snapshot", id, page(0)))
+	book, err := s.query(&angzarrv1.Query{Cover: engine.Cover("snapshot", id)})
+	tap.OK(err == nil && book.GetSnapshot().GetSequence() == 1 && len(book.Pages) == 0 && book.NextSequence == 2,
+		"a book begins with its newest snapshot, and goes on with the pages after it", err, book)
+	book, err = s.query(&angzarrv1.Query{
+		Cover:     engine.Cover("snapshot", id),
+		Selection: &angzarrv1.Query_Range{Range: &angzarrv1.SequenceRange{}},
+	})
+	tap.OK(err == nil && book.Snapshot == nil && numbers(book) == "[0 1]",
+		"a range of a book has no snapshot", err, book)
+}
+
+func (s *suite) checkHealth() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	health := healthv1.NewHealthClient(s.ClientConn)
+	for _, name := range []string{"", "io.angzarr.v1.CommandHandlerCoordinatorService",
+		"io.angzarr.v1.EventQueryService", "grpc.health.v1.Health"} {
+		response, err := health.Check(ctx, &healthv1.HealthCheckRequest{Service: name})
+		tap.OK(err == nil && response.GetStatus() == healthv1.HealthCheckResponse_SERVING,
+			fmt.Sprintf("health of %q is SERVING", name), err)
+	}
+	_, err := health.Check(ctx, &healthv1.HealthCheckRequest{Service: "nothing"})
+	tap.Is(status.Code(err), codes.NotFound, "health of an unknown service is NOT_FOUND")
+	watch, err := health.Watch(ctx, &healthv1.HealthCheckRequest{})
+	if err != nil {
+		tap.OK(false, "health can be watched", err)
+		return
+	}
+	response, err := watch.Recv()
+	tap.OK(err == nil && response.GetStatus() == healthv1.HealthCheckResponse_SERVING,
+		"who watches health is told at once", err)
+}
