@@ -2,8 +2,8 @@
 #ifndef AZ_PIPELINE_VALIDATE_H
 #define AZ_PIPELINE_VALIDATE_H
 
-#include "codec/messages.h"
 #include "base/error.h"
+#include "codec/messages.h"
 
 typedef struct AzValidationLimits
 {
@@ -20,11 +20,17 @@ extern bool az_validate_command(const PbCommandRequest *request,
 								const AzValidationLimits *limits,
 								AzArena *arena, AzError *error);
 
-/* A query by root, or by correlation id: contract section 9. */
+/*
+ * A query by root, or by correlation id: contract section 9.  Afterwards
+ * there is a cover with a root (and a domain), a correlation_id, or both.
+ */
 extern bool az_validate_query(const PbQuery *query, AzArena *arena,
 							  AzError *error);
 
-/* "" or "[a-z_][a-z0-9_-]*" up to 64, and so on; for SQL callers too. */
+/*
+ * A whole cover, NULL included: domain, root, edition, correlation_id.
+ * "path" is its place in the request ("command.cover").
+ */
 extern bool az_validate_cover(const PbCover *cover, const char *path,
 							  AzArena *arena, AzError *error);
 
