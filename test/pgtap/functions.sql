@@ -1,0 +1,185 @@
+-- Every function, and what it may do; and what must hold of all of them.
+BEGIN;
+SELECT no_plan();
+
+-- name, arguments, result; then language, volatility (i s v), parallel (s r u),
+-- "definer" where it runs with the owner's rights.
+PREPARE functions AS
+    SELECT format('%s(%s) -> %s%s', p.proname, oidvectortypes(p.proargtypes),
+                  CASE WHEN p.proretset THEN 'setof ' ELSE '' END,
+                  format_type(p.prorettype, NULL)) AS function,
+        format('%s %s%s%s', l.lanname, p.provolatile, p.proparallel,
+               CASE WHEN p.prosecdef THEN ' definer' ELSE '' END) AS flags
+    FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+    WHERE p.pronamespace = 'angzarr'::regnamespace
+    ORDER BY p.proname COLLATE "C", 1;
+SELECT set_eq('functions', $$VALUES
+    ('_append_probed(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu'),
+    ('_append_rest(text, uuid, text, bigint, timestamp with time zone, angzarr.new_event[], text) -> void', 'plpgsql vu'),
+    ('_check_address(text) -> void', 'plpgsql is'),
+    ('_check_append(text, uuid, angzarr.new_event[], text) -> void', 'plpgsql ss'),
+    ('_check_commands(uuid[], text[], text[], bigint[], integer[]) -> void', 'plpgsql is'),
+    ('_check_component(text, text) -> void', 'plpgsql ss'),
+    ('_check_correlation_id(text) -> void', 'plpgsql is'),
+    ('_check_domain(text) -> void', 'plpgsql is'),
+    ('_check_lengths(integer[]) -> void', 'plpgsql is'),
+    ('_check_new_events(angzarr.new_event[]) -> void', 'plpgsql ss'),
+    ('_check_options(interval, integer) -> void', 'plpgsql is'),
+    ('_check_pages(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], boolean[], integer[]) -> void', 'plpgsql ss'),
+    ('_check_payload_size(bigint, bigint) -> void', 'plpgsql ss'),
+    ('_check_root(uuid) -> void', 'plpgsql is'),
+    ('_components() -> setof record', 'sql ss'),
+    ('_components_changed() -> trigger', 'c vu'),
+    ('_engine_available() -> boolean', 'c sr'),
+    ('_head(uuid, text, text) -> setof record', 'sql ss'),
+    ('_insert_firsts(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> smallint[]', 'plpgsql vu'),
+    ('_insert_pages(smallint[], uuid[], text[], text[], bigint[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> void', 'plpgsql vu'),
+    ('_is_storable(text, integer, timestamp with time zone, bigint) -> boolean', 'sql is'),
+    ('_is_stream(text, uuid, text) -> boolean', 'sql is'),
+    ('_load_books(uuid[], text[], text[], boolean[], bigint[], bigint[]) -> setof record', 'sql ss'),
+    ('_main_edition(text) -> text', 'plpgsql is'),
+    ('_max_payload_size() -> bigint', 'sql ss'),
+    ('_outcomes(smallint[], uuid[], text[], text[], bigint[], integer[]) -> setof record', 'plpgsql ss'),
+    ('_probe(uuid[], text[], text[], bigint[]) -> smallint[]', 'c vu'),
+    ('_probe_pages(uuid[], text[], text[], bigint[], integer[]) -> smallint[]', 'plpgsql vu'),
+    ('_protect_events() -> trigger', 'plpgsql vu'),
+    ('_raise_unknown(text) -> void', 'plpgsql ss'),
+    ('_refuse_append(text, uuid, bigint, bigint, bigint) -> void', 'plpgsql is'),
+    ('_refuse_page(bigint, text) -> void', 'plpgsql is'),
+    ('_rest(smallint[], integer[]) -> smallint[]', 'plpgsql is'),
+    ('_stamped(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[]) -> timestamp with time zone[]', 'plpgsql vu'),
+    ('_warn_without_engine() -> trigger', 'plpgsql vu'),
+    ('_workers() -> setof record', 'c vr'),
+    ('append(text, uuid, bigint, angzarr.new_event[], text, text) -> bigint', 'plpgsql vu definer'),
+    ('append_batch(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu definer'),
+    ('book(text, uuid, text) -> setof record', 'plpgsql ss'),
+    ('disable(text) -> void', 'plpgsql vu'),
+    ('enable(text) -> void', 'plpgsql vu'),
+    ('events_of(text, uuid, text, bigint, bigint) -> setof angzarr.events', 'plpgsql ss'),
+    ('new_event(text, bytea, timestamp with time zone) -> angzarr.new_event', 'sql is'),
+    ('next_sequence(text, uuid, text) -> bigint', 'plpgsql ss'),
+    ('register_aggregate(text, text, text, interval, integer, boolean) -> text', 'plpgsql vu'),
+    ('unregister(text) -> void', 'plpgsql vu')
+$$, 'there are exactly these functions');
+
+-- Nobody may do anything until it is granted.
+SELECT is_empty(
+    $$SELECT p.oid::regprocedure FROM pg_proc AS p
+      WHERE p.pronamespace = 'angzarr'::regnamespace
+          AND (p.proacl IS NULL OR EXISTS (
+              SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner))$$,
+    'no function is granted to anybody');
+SELECT is_empty(
+    $$SELECT c.oid::regclass FROM pg_class AS c
+      WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+          AND EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.grantee <> c.relowner)$$,
+    'no table, view or sequence is granted to anybody');
+SELECT is_empty(
+    $$SELECT n.nspname FROM pg_namespace AS n
+      WHERE n.nspname = 'angzarr'
+          AND EXISTS (SELECT FROM aclexplode(n.nspacl) AS a WHERE a.grantee <> n.nspowner)$$,
+    'the schema is granted to nobody');
+SELECT is_empty(
+    $$SELECT t.oid::regtype FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
+      WHERE t.typnamespace = 'angzarr'::regnamespace AND c.relkind = 'c'
+          AND (t.typacl IS NULL OR EXISTS (
+              SELECT FROM aclexplode(t.typacl) AS a WHERE a.grantee <> t.typowner))$$,
+    'no type is granted to anybody');
+SET LOCAL client_min_messages = warning;
+CREATE ROLE angzarr_test_stranger;
+SELECT ok(NOT has_schema_privilege('angzarr_test_stranger', 'angzarr', 'USAGE'),
+          'a stranger does not even see the schema');
+-- With the right to append, and nothing else, one can append.
+GRANT USAGE ON SCHEMA angzarr TO angzarr_test_stranger;
+GRANT EXECUTE ON FUNCTION
+    angzarr.append(text, uuid, bigint, angzarr.new_event[], text, text),
+    angzarr.new_event(text, bytea, timestamptz) TO angzarr_test_stranger;
+GRANT USAGE ON TYPE angzarr.new_event TO angzarr_test_stranger;
+CREATE FUNCTION pg_temp.as_stranger(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    _result text;
+BEGIN
+    SET LOCAL ROLE angzarr_test_stranger;
+    EXECUTE query INTO _result;
+    RESET ROLE;
+    RETURN _result;
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN SQLSTATE;
+END
+$$;
+SELECT is(pg_temp.as_stranger($$SELECT angzarr.append(
+        'pgtap', '00000000-0000-0000-0000-000000000001', 0, ARRAY[angzarr.new_event('a', '')])$$),
+    '1', 'who may call append needs no right to the table');
+SELECT is(pg_temp.as_stranger($$INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload)
+    VALUES ('00000000-0000-0000-0000-000000000002', 'pgtap', 0, now(), '/a', '') RETURNING 1$$),
+    '42501', 'and has none');
+SELECT is(pg_temp.as_stranger($$SELECT nextval('angzarr.events_position_seq')$$),
+    '42501', 'nor to the sequence of the log');
+SELECT is(pg_temp.as_stranger($$SELECT count(*) FROM angzarr.events$$),
+    '42501', 'nor may read');
+
+-- Nothing that somebody puts into the search path is ever called.
+SELECT is_empty(
+    $$SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+      WHERE p.pronamespace = 'angzarr'::regnamespace
+          AND CASE l.lanname
+              WHEN 'plpgsql' THEN 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig) IS NOT TRUE
+              WHEN 'sql' THEN p.prosqlbody IS NULL
+              ELSE p.proconfig IS NOT NULL END$$,
+    'every function is immune to the search path');
+
+-- What looks into streams again and again keeps to their key.
+SELECT is_empty(
+    $$SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+      WHERE p.pronamespace = 'angzarr'::regnamespace AND l.lanname = 'plpgsql'
+          AND p.prosrc ~ '(FROM|JOIN) angzarr\.(events|snapshots|_head|_load_books)'
+          AND 'enable_seqscan=off' = ANY (p.proconfig) IS NOT TRUE$$,
+    'no look at a stream is ever planned as a scan of the whole table');
+
+-- Everything says what it is for.
+SELECT is_empty(
+    $$SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
+      FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'angzarr'
+          AND NOT EXISTS (SELECT FROM pg_class AS c
+                          WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid
+                              AND c.relkind = 'c')
+          AND NOT EXISTS (SELECT FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
+                          WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+                              AND c.relkind <> 'c')
+          AND NOT EXISTS (SELECT FROM pg_type AS t
+                          WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+                              AND t.typelem <> 0)
+          AND obj_description(d.objid, d.classid::regclass::text) IS NULL$$,
+    'every object has a comment');
+SELECT is_empty(
+    $$SELECT a.attrelid::regclass, a.attname
+      FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+      WHERE c.relnamespace = 'angzarr'::regnamespace AND c.relkind IN ('r', 'v', 'c')
+          AND a.attnum > 0 AND NOT a.attisdropped
+          AND col_description(a.attrelid, a.attnum) IS NULL$$,
+    'every column has a comment');
+SELECT is_empty(
+    $$SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+      WHERE c.relnamespace = 'angzarr'::regnamespace AND NOT i.indisprimary
+          AND obj_description(i.indexrelid, 'pg_class') IS NULL$$,
+    'every index but a primary key has a comment');
+SELECT is_empty(
+    $$SELECT t.tgname FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+      WHERE c.relnamespace = 'angzarr'::regnamespace AND NOT t.tgisinternal
+          AND obj_description(t.oid, 'pg_trigger') IS NULL$$,
+    'every trigger has a comment');
+
+-- plpgsql_check finds nothing.
+SELECT is_empty(
+    $$SELECT p.oid::regprocedure, c.*
+      FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+      CROSS JOIN LATERAL plpgsql_check_function(
+          p.oid,
+          relid => coalesce((SELECT t.tgrelid FROM pg_trigger AS t WHERE t.tgfoid = p.oid), 0),
+          all_warnings => true) AS c
+      WHERE p.pronamespace = 'angzarr'::regnamespace AND l.lanname = 'plpgsql'$$,
+    'plpgsql_check has no remark');
+
+SELECT finish();
+ROLLBACK;
