@@ -22,6 +22,7 @@ static const AzPin pins[] = {
 	{"default_transaction_deferrable", "off"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},
+	{"enable_seqscan", "off"},	/* a cached plan outlives an empty table */
 	{"idle_in_transaction_session_timeout", "0"},
 	{"idle_session_timeout", "0"},
 	{"jit", "off"},
