@@ -27,8 +27,8 @@ extern void __asan_unpoison_memory_region(void *data, size_t size);
 #endif
 
 #define ALIGNMENT alignof(max_align_t)
-#define FIRST_BLOCK 4096		/* bytes from the system, arena included */
-#define LARGEST_BLOCK (256 * 1024)
+#define FIRST_BLOCK ((size_t) 4096) /* bytes from the system, arena included */
+#define LARGEST_BLOCK ((size_t) 256 * 1024)
 #define SHORT_TEXT 256
 
 typedef struct Block

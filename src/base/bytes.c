@@ -7,7 +7,7 @@
 #define SMALLEST_BUFFER 256
 
 /* A buffer that grew beyond this gives its memory back when it is empty. */
-#define LARGEST_IDLE_BUFFER (64 * 1024)
+#define LARGEST_IDLE_BUFFER ((size_t) 64 * 1024)
 
 static bool make_room(AzBuffer *buffer, size_t len);
 static void move_to_front(AzBuffer *buffer);
