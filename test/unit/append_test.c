@@ -148,7 +148,7 @@ everything_an_event_says_is_stored(void **state)
 	AzCause		cause = {
 		.source = {.domain = "cart",.edition = "",.root = {7}},
 		.sequence = 3,
-		.component = "fulfilment"
+		.component = "shipping"
 	};
 	AzEvent    *events = want(0, order, 0, 3);
 	const AzEvent *back;
@@ -180,7 +180,7 @@ everything_an_event_says_is_stored(void **state)
 	assert_true(az_bytes_equal(back[0].ext, az_bytes_of("ext")));
 	assert_true(back[0].isolated);
 	assert_int_equal(back[0].depth, 4);
-	assert_string_equal(back[0].cause->component, "fulfilment");
+	assert_string_equal(back[0].cause->component, "shipping");
 	assert_string_equal(back[0].cause->source.domain, "cart");
 	assert_int_equal(back[0].cause->source.root[0], 7);
 	assert_int_equal(back[0].cause->sequence, 3);

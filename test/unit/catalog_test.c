@@ -25,10 +25,10 @@ static const MemoryComponent orders = {
 	.deadline_ms = 1500
 };
 
-static const MemoryComponent fulfilment = {
-	.name = "fulfilment",
+static const MemoryComponent shipping = {
+	.name = "shipping",
 	.kind = "saga",
-	.address = "unix:/run/fulfilment",
+	.address = "unix:/run/shipping",
 	.full_books = true,
 	.disabled = true
 };
@@ -98,7 +98,7 @@ the_aggregate_that_owns_a_domain_is_found(void **state)
 	const AzComponent *component;
 
 	assert_null(az_catalog_aggregate(catalog, "order"));
-	memory_db_register(memory, fulfilment);
+	memory_db_register(memory, shipping);
 	memory_db_register(memory, orders);
 	assert_true(read_catalog());
 	assert_int_equal(az_catalog_count(catalog), 2);
