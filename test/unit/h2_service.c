@@ -1,5 +1,4 @@
 /* A scripted gRPC service for the client's tests. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
