@@ -158,8 +158,9 @@ build() {
 AZ_CLUSTERS=()
 AZ_PIDS=()
 AZ_SOCKETS=()
-# Marks every process started from here in its environment.
-export AZ_RUN=$$.$RANDOM
+# Marks every process started from here in its environment; a script within a script adds its own mark.
+AZ_MARK=$$.$RANDOM
+export AZ_RUN=${AZ_RUN:-}:$AZ_MARK:
 
 # Registers a background process to be ended.
 end_later() { AZ_PIDS+=("$1"); }
@@ -177,20 +178,13 @@ end_now() {
 }
 
 # Processes that this script, or a test it ran, started and that still run: a line each, id and command.
-# A server hides its environment, but its id is in its data directory.
 leftovers() {
-    local process file pid
+    local process pid
     for process in /proc/[0-9]*; do
         pid=${process#/proc/}
         if [ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] &&
-            tr '\0' '\n' 2> /dev/null < "$process/environ" | grep -qx "AZ_RUN=$AZ_RUN"; then
+            tr '\0' '\n' 2> /dev/null < "$process/environ" | grep -q "^AZ_RUN=.*:$AZ_MARK:"; then
             say "$pid $(tr '\0' ' ' < "$process/cmdline" 2> /dev/null | cut -c1-120)"
-        fi
-    done
-    find "$AZ_BUILD/tap" "$AZ_BUILD/clusters" "$AZ_BUILD/e2e" -name postmaster.pid 2> /dev/null | while read -r file; do
-        pid=$(head -n 1 "$file")
-        if [ "$(readlink "/proc/$pid/cwd" 2> /dev/null)" = "${file%/*}" ] && ! grep -qsF "${file%/*}" "$AZ_BUILD/demo.kept"; then
-            say "$pid server of ${file%/*}"
         fi
     done
 }
