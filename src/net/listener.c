@@ -1,8 +1,4 @@
 /* Listening sockets: TCP and Unix. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE				/* accept4 */
-#endif
-
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>

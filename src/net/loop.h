@@ -20,7 +20,8 @@ typedef struct AzLoop AzLoop;
 typedef struct AzWatch
 {
 	int			fd;
-	uint32_t	events;			/* EPOLLIN, EPOLLOUT asked for; 0 = not watched */
+	uint32_t	events;			/* EPOLLIN, EPOLLOUT asked for; 0 = not
+								 * watched */
 	void		(*ready) (struct AzWatch *watch, uint32_t events);
 	void	   *owner;
 } AzWatch;

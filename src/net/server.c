@@ -94,7 +94,7 @@ void
 az_server_drain(AzServer *server)
 {
 	AzServerConnection *connection =
-		az_list_first(&server->context.connections);
+	az_list_first(&server->context.connections);
 
 	az_listener_free(server->listener);
 	server->listener = NULL;

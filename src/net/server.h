@@ -20,7 +20,8 @@ typedef struct AzServerLimits
 {
 	size_t		max_connections;	/* further ones are closed at once */
 	size_t		max_streams;	/* open calls per connection */
-	size_t		max_header_bytes;	/* names and values of one request */
+	size_t		max_header_bytes;	/* of one request, counted as HTTP/2 does:
+									 * names, values, and 32 for each */
 	size_t		max_message_bytes;	/* of one request message */
 	size_t		max_output_bytes;	/* not yet written, per connection, before
 									 * it stops reading */
@@ -32,7 +33,11 @@ typedef struct AzServerLimits
 	int64_t		keepalive_timeout_us;	/* closed when it stays unanswered */
 } AzServerLimits;
 
-/* What the owner is told; each gets the call. */
+/*
+ * What the owner is told; each gets the call, and all must be set.  Inside an
+ * event any function of any call that is still alive may be called, and
+ * az_server_drain, but not az_server_free.
+ */
 typedef struct AzServerEvents
 {
 	/* Path and metadata are there.  May already finish the call. */
@@ -43,9 +48,11 @@ typedef struct AzServerEvents
 	void		(*half_closed) (void *owner, AzServerCall *call);
 	/* What was sent has left the process; only after az_server_call_send. */
 	void		(*drained) (void *owner, AzServerCall *call);
+
 	/*
-	 * The call is over: answered, or (early = true) given up by the client,
-	 * its deadline (the status DEADLINE_EXCEEDED was sent) or the connection.
+	 * The call is over: answered, or (early = true) ended by something else:
+	 * the client gave it up, its deadline passed or its bytes were not gRPC's
+	 * (a status was sent for that), memory or the connection was lost.
 	 */
 	void		(*closed) (void *owner, AzServerCall *call, bool early);
 } AzServerEvents;
@@ -58,16 +65,18 @@ extern AzServer *az_server_create(AzLoop *loop, const AzServerLimits *limits,
 extern void az_server_set_limits(AzServer *server, const AzServerLimits *limits);
 
 /*
- * Listens on every address that "host" stands for.  UNAVAILABLE naming
- * address and cause when one cannot be had; a message lists what is served
- * in the log.  Port 0 takes any free port.
+ * Listens on every address that "host" stands for ("" and "*": all), but for
+ * those this machine lacks, such as ::1 without IPv6, if it has another one.
+ * UNAVAILABLE naming address and cause when one cannot be had; a message
+ * lists what is served in the log.  Port 0 takes any free port.  May wait for
+ * name resolution.
  */
 extern bool az_server_listen_tcp(AzServer *server, const char *host, int port,
 								 AzArena *arena, AzError *error);
 
 /*
- * A Unix socket of mode 0600 or as given.  A socket file nobody listens on
- * is replaced; one in use is an error.
+ * A Unix socket of that mode.  A socket file nobody listens on is replaced;
+ * one in use is an error.  "PATH.lock" lies beside it meanwhile.
  */
 extern bool az_server_listen_unix(AzServer *server, const char *path, int mode,
 								  AzArena *arena, AzError *error);
@@ -101,7 +110,10 @@ extern void *az_server_call_state(const AzServerCall *call);
 /* Sends response headers now rather than with the first message. */
 extern bool az_server_call_open(AzServerCall *call);
 
-/* Queues a copy of one message; false when memory is out (the call ends). */
+/*
+ * Queues a copy of one message; false when memory is out (the call ends, and
+ * "closed" comes from the loop) or the call is over already.
+ */
 extern bool az_server_call_send(AzServerCall *call, AzBytes message);
 
 /* Bytes queued and not yet handed to HTTP/2. */

@@ -323,11 +323,10 @@ finish(AzServerCall *call, const AzError *status)
 static void
 respond_with_trailers(AzServerCall *call)
 {
-	AzHeader	headers[3 + AZ_TRAILERS_MAX] = {RESPONSE_HEADERS};
-	size_t		count = 2;
+	AzHeader	headers[3 + AZ_TRAILERS_MAX] = {RESPONSE_HEADERS,
+	{"grpc-accept-encoding", "identity"}};
+	size_t		count = call->request.is_coded ? 3 : 2;
 
-	if (call->request.is_coded)
-		headers[count++] = (AzHeader) {"grpc-accept-encoding", "identity"};
 	for (size_t i = 0; i < call->trailers.count; i++)
 		headers[count++] = call->trailers.headers[i];
 	respond(call, headers, count, true);

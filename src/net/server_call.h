@@ -19,18 +19,18 @@ typedef enum AzCallOutput
 
 typedef enum AzServerCallState
 {
-	AZ_SERVER_CALL_HEADERS,				/* its headers are arriving */
-	AZ_SERVER_CALL_RECEIVING,				/* the owner knows it; messages arrive */
-	AZ_SERVER_CALL_HALF_CLOSED,			/* the client sends no more */
-	AZ_SERVER_CALL_FINISHED,				/* its status is known and goes out */
-	AZ_SERVER_CALL_CLOSED					/* its stream is gone; it is being freed */
+	AZ_SERVER_CALL_HEADERS,		/* its headers are arriving */
+	AZ_SERVER_CALL_RECEIVING,	/* the owner knows it; messages arrive */
+	AZ_SERVER_CALL_HALF_CLOSED, /* the client sends no more */
+	AZ_SERVER_CALL_FINISHED,	/* its status is known and goes out */
+	AZ_SERVER_CALL_CLOSED		/* its stream is gone; it is being freed */
 } AzServerCallState;
 
 struct AzServerCall
 {
 	AzServerConnection *connection;
 	int32_t		stream_id;
-	AzServerCallState	state;
+	AzServerCallState state;
 	bool		told;			/* the owner knows it */
 	AzLink		link;			/* among the connection's calls */
 	AzLink		sender;			/* waits for "drained" */

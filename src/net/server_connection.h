@@ -28,11 +28,12 @@ typedef struct AzServerContext
 typedef enum AzServerConnectionState
 {
 	AZ_SERVER_CONNECTION_HANDSHAKE, /* the client preface is not there yet */
-	AZ_SERVER_CONNECTION_OPEN,			/* takes calls */
-	AZ_SERVER_CONNECTION_DRAINING,		/* GOAWAY was said; open calls go on */
+	AZ_SERVER_CONNECTION_OPEN,	/* takes calls */
+	AZ_SERVER_CONNECTION_DRAINING,	/* GOAWAY was said; open calls go on */
 	AZ_SERVER_CONNECTION_ENDING,	/* the last output, an error's GOAWAY */
-	AZ_SERVER_CONNECTION_LINGERING, /* all is sent; reads until the client ends */
-	AZ_SERVER_CONNECTION_CLOSED		/* being freed */
+	AZ_SERVER_CONNECTION_LINGERING, /* all is sent; reads until the client
+									 * ends */
+	AZ_SERVER_CONNECTION_CLOSED /* being freed */
 } AzServerConnectionState;
 
 struct AzServerConnection

@@ -60,7 +60,11 @@ receive(AzServerCall *call, AzBytes data)
 		call->connection->buffered -= used;
 	}
 	else
-		keep(call, (AzBytes) {rest.data + used, rest.len - used});
+	{
+		rest.data += used;
+		rest.len -= used;
+		keep(call, rest);
+	}
 }
 
 /* False: memory is out, the call has ended. */

@@ -33,8 +33,11 @@ az_trailers_build(AzTrailers *trailers, const AzError *status, AzArena *arena)
 static void
 add(AzTrailers *trailers, const char *name, const char *value)
 {
-	if (value != NULL)
-		trailers->headers[trailers->count++] = (AzHeader) {name, value};
+	if (value == NULL)
+		return;
+	trailers->headers[trailers->count].name = name;
+	trailers->headers[trailers->count].value = value;
+	trailers->count++;
 }
 
 static const char *

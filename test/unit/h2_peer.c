@@ -1,8 +1,4 @@
 /* A scripted HTTP/2 peer over a real socket, client or server, for tests. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -305,7 +301,7 @@ h2_peer_pump(H2Peer *peer)
 /* ---- what goes out ---- */
 
 static size_t
-fields_of(nghttp2_nv *fields, const H2Header *headers)
+fields_of(nghttp2_nv *fields, const H2Header * headers)
 {
 	size_t		n = 0;
 
@@ -349,7 +345,7 @@ give_data(nghttp2_session *session, int32_t stream_id, uint8_t *room,
 }
 
 H2Stream *
-h2_peer_request(H2Peer *peer, const H2Header *headers)
+h2_peer_request(H2Peer *peer, const H2Header * headers)
 {
 	static nghttp2_nv fields[MAX_HEADERS];
 	nghttp2_data_provider provider = {.read_callback = give_data};
@@ -361,17 +357,32 @@ h2_peer_request(H2Peer *peer, const H2Header *headers)
 }
 
 H2Stream *
-h2_peer_call(H2Peer *peer, const char *path, const H2Header *extra)
+h2_peer_call(H2Peer *peer, const char *path, const H2Header * extra)
 {
-	static H2Header headers[MAX_HEADERS];
+	static H2Header headers[MAX_HEADERS] =
+	{
+		{
+			":method", "POST"
+		},
+		{
+			":scheme", "http"
+		},
+		{
+			":path", NULL
+		},
+		{
+			":authority", "test"
+		},
+		{
+			"content-type", "application/grpc"
+		},
+		{
+			"te", "trailers"
+		}
+	};
 	size_t		n = 6;
 
-	memcpy(headers, (H2Header[])
-		   {
-			   {":method", "POST"}, {":scheme", "http"}, {":path", path},
-			   {":authority", "test"}, {"content-type", "application/grpc"},
-			   {"te", "trailers"}
-		   }, 6 * sizeof(H2Header));
+	headers[2][1] = path;
 	for (; extra != NULL && (*extra)[0] != NULL; extra++, n++)
 		memcpy(headers[n], *extra, sizeof(H2Header));
 	headers[n][0] = NULL;
@@ -379,7 +390,7 @@ h2_peer_call(H2Peer *peer, const char *path, const H2Header *extra)
 }
 
 void
-h2_peer_respond(H2Peer *peer, H2Stream *stream, const H2Header *headers,
+h2_peer_respond(H2Peer *peer, H2Stream *stream, const H2Header * headers,
 				bool last)
 {
 	static nghttp2_nv fields[MAX_HEADERS];
@@ -399,7 +410,7 @@ resume(H2Peer *peer, H2Stream *stream)
 }
 
 void
-h2_peer_trailers(H2Peer *peer, H2Stream *stream, const H2Header *trailers)
+h2_peer_trailers(H2Peer *peer, H2Stream *stream, const H2Header * trailers)
 {
 	stream->output_trailers = trailers;
 	resume(peer, stream);
@@ -460,7 +471,7 @@ h2_peer_stream(H2Peer *peer, size_t place)
 }
 
 const char *
-h2_header(const H2Bytes *block, const char *name)
+h2_peer_header(const H2Bytes *block, const char *name)
 {
 	static char value[70000];
 	size_t		len = strlen(name);
@@ -484,13 +495,13 @@ h2_header(const H2Bytes *block, const char *name)
 static const char *
 either(const H2Stream *stream, const char *name)
 {
-	const char *value = h2_header(&stream->trailers, name);
+	const char *value = h2_peer_header(&stream->trailers, name);
 
-	return value != NULL ? value : h2_header(&stream->headers, name);
+	return value != NULL ? value : h2_peer_header(&stream->headers, name);
 }
 
 int
-h2_grpc_status(const H2Stream *stream)
+h2_peer_status(const H2Stream *stream)
 {
 	const char *value = either(stream, "grpc-status");
 
@@ -498,7 +509,7 @@ h2_grpc_status(const H2Stream *stream)
 }
 
 const char *
-h2_grpc_message(const H2Stream *stream)
+h2_peer_message(const H2Stream *stream)
 {
 	return either(stream, "grpc-message");
 }

@@ -32,7 +32,7 @@ typedef struct H2Stream
 	H2Bytes		input;			/* DATA that came */
 	H2Bytes		output;			/* DATA still to send */
 	bool		output_ends;	/* with END_STREAM after it */
-	const H2Header *output_trailers;	/* or with these trailers */
+	const		H2Header *output_trailers;	/* or with these trailers */
 	bool		deferred;
 	bool		got_headers;
 	bool		ended;			/* the peer sent END_STREAM */
@@ -72,17 +72,17 @@ extern void h2_peer_free(H2Peer *peer);
 extern void h2_peer_pump(H2Peer *peer);
 
 /* Begins a stream with these headers (name NULL ends the list). */
-extern H2Stream *h2_peer_request(H2Peer *peer, const H2Header *headers);
+extern H2Stream *h2_peer_request(H2Peer *peer, const H2Header * headers);
 
 /* A gRPC request to that path with nothing special; "extra" may be NULL. */
 extern H2Stream *h2_peer_call(H2Peer *peer, const char *path,
-							  const H2Header *extra);
+							  const H2Header * extra);
 
 /* A server's answer: headers now, DATA as given, trailers (must stay) last. */
 extern void h2_peer_respond(H2Peer *peer, H2Stream *stream,
-							const H2Header *headers, bool last);
+							const H2Header * headers, bool last);
 extern void h2_peer_trailers(H2Peer *peer, H2Stream *stream,
-							 const H2Header *trailers);
+							 const H2Header * trailers);
 
 /* DATA as it is, or a message in gRPC's frame. */
 extern void h2_peer_send(H2Peer *peer, H2Stream *stream, const void *data,
@@ -101,10 +101,10 @@ extern void h2_peer_send_frame(H2Peer *peer, uint8_t type, uint8_t flags,
 extern H2Stream *h2_peer_stream(H2Peer *peer, size_t place);
 
 /* The value in a header or trailer block, or NULL; valid until the next. */
-extern const char *h2_header(const H2Bytes *block, const char *name);
+extern const char *h2_peer_header(const H2Bytes *block, const char *name);
 
 /* grpc-status, wherever it came; -1 when none did. */
-extern int	h2_grpc_status(const H2Stream *stream);
-extern const char *h2_grpc_message(const H2Stream *stream);
+extern int	h2_peer_status(const H2Stream *stream);
+extern const char *h2_peer_message(const H2Stream *stream);
 
 #endif

@@ -122,12 +122,12 @@ on_half_closed(void *owner, AzServerCall *call)
 static void
 on_drained(void *owner, AzServerCall *call)
 {
-	static char block[64 * 1024];
+	static const uint8_t block[64 * 1024];
+	AzBytes		next = {block, sizeof(block)};
 
 	assert_int_equal(az_server_call_unsent(call), 0);
 	if (to_send-- > 0)
-		az_server_call_send(call, (AzBytes) {(uint8_t *) block,
-								sizeof(block)});
+		az_server_call_send(call, next);
 	else if (!asks(call, "/hold"))
 		finish_with(call, AZ_OK, NULL);
 	note("drained\n", "");
@@ -225,14 +225,6 @@ teardown(void **state)
 	return n_open;
 }
 
-/* Another server in place of the usual one. */
-static void
-restart_with(const AzServerLimits *limits)
-{
-	az_server_free(server);
-	start_with(limits);
-}
-
 static void
 turn(void)
 {
@@ -255,13 +247,6 @@ turn(void)
 				fail_msg("waited in vain for: %s\n%s", #condition, events); \
 		} \
 	} while (0)
-
-static void
-turns(int n)
-{
-	while (n-- > 0)
-		turn();
-}
 
 static void
 connect_peer(void)
@@ -290,13 +275,13 @@ a_unary_call_is_answered_with_message_and_trailers(void **state)
 	connect_peer();
 	stream = call_with("/echo", "hello");
 	TURN_UNTIL(stream->closed);
-	assert_string_equal(h2_header(&stream->headers, ":status"), "200");
-	assert_string_equal(h2_header(&stream->headers, "content-type"),
+	assert_string_equal(h2_peer_header(&stream->headers, ":status"), "200");
+	assert_string_equal(h2_peer_header(&stream->headers, "content-type"),
 						"application/grpc");
 	assert_int_equal(stream->input.len, 10);
 	assert_memory_equal(stream->input.data, "\0\0\0\0\5hello", 10);
-	assert_string_equal(h2_header(&stream->trailers, "grpc-status"), "0");
-	assert_null(h2_header(&stream->trailers, "grpc-message"));
+	assert_string_equal(h2_peer_header(&stream->trailers, "grpc-status"), "0");
+	assert_null(h2_peer_header(&stream->trailers, "grpc-message"));
 	assert_int_equal(stream->close_code, NGHTTP2_NO_ERROR);
 	TURN_UNTIL(az_server_calls(server) == 0);
 	assert_string_equal(events,
