@@ -196,8 +196,12 @@ end_leftovers() {
         [ -n "$(leftovers)" ] || return 0
         sleep 0.1
     done
+    # A server ends at once on QUIT, which others that were started in the background ignore.
     leftovers | while read -r line; do
-        kill -s QUIT "${line%% *}" 2> /dev/null && say "$line"
+        case $line in
+            */postgres\ -D*) kill -s QUIT "${line%% *}" 2> /dev/null && say "$line" ;;
+            *) kill -s KILL "${line%% *}" 2> /dev/null && say "$line" ;;
+        esac
     done
 }
 
