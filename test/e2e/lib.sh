@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 #
 # Sourced, never run; each program prints TAP and leaves nothing behind.
+# shellcheck disable=SC2034 # STARTED and SERVER are for the programs
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
