@@ -8,7 +8,7 @@ COMMENT ON VIEW angzarr.workers IS
     'the engines of this server: one per database with the extension';
 COMMENT ON COLUMN angzarr.workers.database IS 'it serves';
 COMMENT ON COLUMN angzarr.workers.pid IS 'of its process, or null';
-COMMENT ON COLUMN angzarr.workers.state IS 'starting, running, stopping or absent';
+COMMENT ON COLUMN angzarr.workers.state IS 'absent, starting, running, idle or stopping';
 COMMENT ON COLUMN angzarr.workers.started_at IS 'when the process began, or null';
 COMMENT ON COLUMN angzarr.workers.listening IS 'addresses it serves gRPC at';
 COMMENT ON COLUMN angzarr.workers.commands IS 'received since it started';
