@@ -181,6 +181,7 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	settings->jobs.validation.max_pages = max_pages_per_book;
 	settings->jobs.validation.max_payload_bytes =
 		(size_t) max_payload_size_kb * KB;
+	settings->jobs.max_message_bytes = (size_t) max_message_size_kb * KB;
 	settings->jobs.call_timeout_us = call_timeout_ms * US_PER_MS;
 	settings->jobs.max_append_retries = max_append_retries;
 	settings->jobs.max_jobs = max_jobs;
