@@ -11,6 +11,9 @@
 
 #include "codec/decode.h"
 #include "codec/messages.h"
+#include "codec/utf8.h"
+
+#define MAX_SHOWN 256			/* bytes of a name in an error */
 
 static void check(AzServiceCall *call, AzBytes message);
 static void watch(AzServiceCall *call, AzBytes message);
@@ -29,6 +32,7 @@ const AzService az_health_service = {"grpc.health.v1.Health", methods};
 static void
 check(AzServiceCall *call, AzBytes message)
 {
+	AzArena    *arena = az_server_call_arena(call->call);
 	const char *name = read_service(call, message);
 	AzError		error = {0};
 
@@ -39,8 +43,9 @@ check(AzServiceCall *call, AzBytes message)
 		answer(call, PB_SERVING_STATUS_SERVING, true);
 		return;
 	}
-	az_error_set(&error, az_server_call_arena(call->call), AZ_NOT_FOUND,
-				 "service \"%.256s\" is not served here", name);
+	name = az_utf8_clean(arena, name, MAX_SHOWN);
+	az_error_set(&error, arena, AZ_NOT_FOUND,
+				 "service \"%s\" is not served here", name != NULL ? name : "");
 	az_service_fail(call, &error);
 }
 
