@@ -45,7 +45,7 @@ def main():
 def send(channel, options, **call):
     """Sends a command. With --sequence it holds only if the order is exactly
     there; without, the order's own rules decide alone."""
-    request = command_handler_pb2.CommandRequest()
+    request = types_pb2.CommandRequest()
     request.command.cover.CopyFrom(cover(options))
     page = request.command.pages.add(merge_strategy=types_pb2.MERGE_AGGREGATE_HANDLES)
     if options.sequence is not None:
