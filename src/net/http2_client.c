@@ -356,10 +356,12 @@ void
 az_http2_client_reset(AzHttp2Stream *stream)
 {
 	AzHttp2Client *client = stream->client;
+	bool		is_over = stream->link.list == &client->over;
 
 	detach(stream);
 	/* Out of memory, the peer goes on in vain until it has answered. */
-	if (nghttp2_session_find_stream(client->session, stream->id) != NULL)
+	if (!is_over ||
+		nghttp2_session_find_stream(client->session, stream->id) != NULL)
 		nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE,
 								  stream->id, NGHTTP2_CANCEL);
 }

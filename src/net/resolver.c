@@ -5,6 +5,7 @@
  * called again.  Its callbacks only store; "done" is called after c-ares has
  * returned, so that it may stop or start lookups.
  */
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -18,14 +19,15 @@
 static const char *configured_file = NULL;
 static int	configured_port = 0;
 
+static bool take_literal(AzLookup *lookup, const char *host);
 static int	open_channel(AzLookup *lookup);
 static void watch_descriptor(void *data, ares_socket_t fd, int readable,
 							 int writable);
 static AzWatch *find_watch(AzLookup *lookup, int fd, bool make);
 static void take_answer(void *data, int status, int timeouts,
 						struct ares_addrinfo *answer);
-static void take_addresses(AzLookup *lookup,
-						   const struct ares_addrinfo_node *node);
+static void take_address(AzLookup *lookup, const struct sockaddr *value,
+						 socklen_t len);
 static void go_on(AzWatch *watch, uint32_t events);
 static void tick(AzTimer *timer);
 static void settle(AzLookup *lookup);
@@ -46,7 +48,7 @@ az_lookup_start(AzLookup *lookup, AzLoop *loop, const char *host, int port)
 		.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM
 	};
-	int			status;
+	int			status = ARES_SUCCESS;
 
 	az_lookup_stop(lookup);
 	lookup->loop = loop;
@@ -57,15 +59,19 @@ az_lookup_start(AzLookup *lookup, AzLoop *loop, const char *host, int port)
 	lookup->why = "out of memory";
 	if (!az_loop_start_timer(loop, &lookup->timer, INT64_MAX))
 		return false;
-	status = open_channel(lookup);
+	lookup->running = true;
+	if (!take_literal(lookup, host))
+		status = open_channel(lookup);
 	if (status != ARES_SUCCESS)
 	{
-		az_loop_stop_timer(loop, &lookup->timer);
 		lookup->channel = NULL;
+		az_lookup_stop(lookup);
 		lookup->why = ares_strerror(status);
 		return false;
 	}
-	ares_getaddrinfo(lookup->channel, host, NULL, &hints, take_answer, lookup);
+	if (lookup->channel != NULL)
+		ares_getaddrinfo(lookup->channel, host, NULL, &hints, take_answer,
+						 lookup);
 	wait_further(lookup);
 	return true;
 }
@@ -73,13 +79,13 @@ az_lookup_start(AzLookup *lookup, AzLoop *loop, const char *host, int port)
 void
 az_lookup_stop(AzLookup *lookup)
 {
-	ares_channel channel = lookup->channel;
-
-	if (channel == NULL)
+	if (!lookup->running)
 		return;
 	/* Destroying reports to take_answer and closes what is watched. */
-	ares_destroy(channel);
+	if (lookup->channel != NULL)
+		ares_destroy(lookup->channel);
 	lookup->channel = NULL;
+	lookup->running = false;
 	lookup->ended = false;
 	az_loop_stop_timer(lookup->loop, &lookup->timer);
 }
@@ -87,7 +93,25 @@ az_lookup_stop(AzLookup *lookup)
 bool
 az_lookup_is_running(const AzLookup *lookup)
 {
-	return lookup->channel != NULL;
+	return lookup->running;
+}
+
+/* An IP address needs no server; c-ares 1.18 would ask one. */
+static bool
+take_literal(AzLookup *lookup, const char *host)
+{
+	struct sockaddr_in ip4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6};
+
+	if (inet_pton(AF_INET, host, &ip4.sin_addr) == 1)
+		take_address(lookup, (struct sockaddr *) &ip4, sizeof(ip4));
+	else if (inet_pton(AF_INET6, host, &ip6.sin6_addr) == 1)
+		take_address(lookup, (struct sockaddr *) &ip6, sizeof(ip6));
+	else
+		return false;
+	lookup->ended = true;
+	lookup->why = NULL;
+	return true;
 }
 
 static int
@@ -153,35 +177,32 @@ static void
 take_answer(void *data, int status, int timeouts, struct ares_addrinfo *answer)
 {
 	AzLookup   *lookup = data;
+	const struct ares_addrinfo_node *node = answer == NULL ? NULL
+	: answer->nodes;
 
 	lookup->ended = true;
 	lookup->why = NULL;
-	if (answer != NULL)
-	{
-		take_addresses(lookup, answer->nodes);
-		ares_freeaddrinfo(answer);
-	}
+	for (; node != NULL; node = node->ai_next)
+		take_address(lookup, node->ai_addr, node->ai_addrlen);
+	ares_freeaddrinfo(answer);
 	if (lookup->n_addresses == 0)
 		lookup->why = status == ARES_SUCCESS ? "the name has no address"
 			: ares_strerror(status);
 }
 
 static void
-take_addresses(AzLookup *lookup, const struct ares_addrinfo_node *node)
+take_address(AzLookup *lookup, const struct sockaddr *value, socklen_t len)
 {
-	for (; node != NULL && lookup->n_addresses < AZ_MAX_ADDRESSES;
-		 node = node->ai_next)
-	{
-		AzSocketAddress *address = &lookup->addresses[lookup->n_addresses];
+	AzSocketAddress *address = &lookup->addresses[lookup->n_addresses];
 
-		if (!az_socket_address_set(address, node->ai_addr, node->ai_addrlen))
-			continue;
-		if (address->value.any.sa_family == AF_INET)
-			address->value.ip4.sin_port = htons((uint16_t) lookup->port);
-		else
-			address->value.ip6.sin6_port = htons((uint16_t) lookup->port);
-		lookup->n_addresses++;
-	}
+	if (lookup->n_addresses == AZ_MAX_ADDRESSES ||
+		!az_socket_address_set(address, value, len))
+		return;
+	if (value->sa_family == AF_INET)
+		address->value.ip4.sin_port = htons((uint16_t) lookup->port);
+	else
+		address->value.ip6.sin6_port = htons((uint16_t) lookup->port);
+	lookup->n_addresses++;
 }
 
 static void
@@ -203,7 +224,8 @@ tick(AzTimer *timer)
 
 	/* Its place in the heap is kept, so that moving it needs no memory. */
 	az_loop_start_timer(lookup->loop, timer, INT64_MAX);
-	ares_process_fd(lookup->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	if (!lookup->ended)
+		ares_process_fd(lookup->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	settle(lookup);
 }
 
@@ -224,13 +246,12 @@ settle(AzLookup *lookup)
 static void
 wait_further(AzLookup *lookup)
 {
-	struct timeval longest = {.tv_sec = TIMEOUT_MS * TRIES / 1000};
-	struct timeval left;
-	const struct timeval *wait = ares_timeout(lookup->channel, &longest, &left);
-	int64_t		wait_us = wait->tv_sec * INT64_C(1000000) + wait->tv_usec;
+	struct timeval left = {0};
+	int64_t		wait_us;
 
-	if (lookup->ended)
-		wait_us = 0;
+	if (!lookup->ended)
+		ares_timeout(lookup->channel, NULL, &left);
+	wait_us = left.tv_sec * INT64_C(1000000) + left.tv_usec;
 	az_loop_start_timer(lookup->loop, &lookup->timer,
 						az_clock_monotonic_us() + wait_us);
 }

@@ -25,7 +25,8 @@ typedef struct AzLookup
 
 	/* Its own. */
 	AzLoop	   *loop;
-	ares_channel channel;		/* NULL = not running */
+	bool		running;
+	ares_channel channel;		/* NULL = none is needed */
 	AzWatch		watches[ARES_GETSOCK_MAXNUM];
 	AzTimer		timer;
 	bool		ended;			/* "done" is owed */
