@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "net/channel.h"
 #include "wire/status.h"
@@ -152,6 +153,15 @@ end(AzCall *call)
 	az_channels_deliver_soon(channels);
 }
 
+/* Ends it with a status of ours, marked as such. */
+static void
+end_unreached(AzCall *call)
+{
+	memcpy(call->status.sqlstate, AZ_SQLSTATE_UNREACHABLE,
+		   sizeof(call->status.sqlstate));
+	end(call);
+}
+
 void
 az_call_fail(AzCall *call, AzCode code, const char *message,
 			 const char *detail)
@@ -159,7 +169,7 @@ az_call_fail(AzCall *call, AzCode code, const char *message,
 	az_error_set(&call->status, call->request.arena, code, "%s", message);
 	if (detail != NULL)
 		call->status.detail = az_arena_string(call->request.arena, detail);
-	end(call);
+	end_unreached(call);
 }
 
 void
@@ -197,7 +207,7 @@ handle_deadline(AzTimer *timer)
 			? "queued for" : "connecting to";
 	az_error_set(&call->status, call->request.arena, AZ_DEADLINE_EXCEEDED,
 				 "deadline exceeded while %s %s", phase, channel->address.text);
-	end(call);
+	end_unreached(call);
 	az_channel_advance(channel);
 }
 
@@ -252,7 +262,7 @@ fail_lost(AzCall *call, const AzHttp2End *how)
 	az_error_set(&call->status, call->request.arena, how->lost->code,
 				 "lost the connection to %s while waiting for its answer: %s",
 				 call->channel->address.text, how->lost->message);
-	end(call);
+	end_unreached(call);
 }
 
 static void
@@ -262,7 +272,7 @@ fail_reset(AzCall *call, const AzHttp2End *how)
 				 az_status_of_http2_error(how->error_code),
 				 "the call to %s was reset (%s) while waiting for its answer",
 				 call->channel->address.text, how->error_name);
-	end(call);
+	end_unreached(call);
 }
 
 static void
@@ -270,5 +280,5 @@ fail_refused(AzCall *call)
 {
 	az_error_set(&call->status, call->request.arena, AZ_UNAVAILABLE,
 				 "%s refused the call twice", call->channel->address.text);
-	end(call);
+	end_unreached(call);
 }

@@ -50,7 +50,8 @@ typedef struct AzCallRequest
 	 * "status" has code AZ_OK and "answer" holds the message, or the error
 	 * that happened: the peer's as it is (with its details), or ours, whose
 	 * message names the address and the phase (resolve, connect, send,
-	 * answer).  Both live in the request's arena, which may be freed in here.
+	 * answer) and whose sqlstate is AZ_SQLSTATE_UNREACHABLE.  Both live in
+	 * the request's arena, which may be freed in here.
 	 */
 	void		(*done) (void *owner, AzBytes answer, const AzError *status);
 	void	   *owner;
