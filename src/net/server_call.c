@@ -407,7 +407,7 @@ az_server_call_tell_drained(AzServerConnection *connection)
 		az_list_remove(&call->sender);
 		if (az_server_call_unsent(call) > 0)
 			az_list_append(&connection->senders, &call->sender, call);
-		else
+		else if (context->events->drained != NULL)
 			context->events->drained(context->owner, call);
 	}
 }
