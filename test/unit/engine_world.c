@@ -1,0 +1,313 @@
+/*
+ * A whole engine for tests: a database in memory, a scripted service as
+ * business logic, and a client, all in the test's own thread.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "codec/decode.h"
+
+#include "engine_world.h"
+
+#define PATIENCE_US 10000000
+
+static void requested(H2Request *request, void *owner);
+static void call_done(void *owner, AzBytes answer, const AzError *status);
+
+World *
+world_create(void)
+{
+	World	   *world = calloc(1, sizeof(World));
+	AzServerLimits server = {
+		.max_connections = 10,.max_streams = 100,.max_header_bytes = 16384,
+		.max_message_bytes = 100000,.max_output_bytes = 1000000,
+		.max_resets = 100,.max_control_frames = 100,
+		.handshake_timeout_us = 5000000
+	};
+	AzClientLimits client = {
+		.connections = 1,.max_inflight = 100,.max_queued = 100,
+		.max_header_bytes = 16384,.max_message_bytes = 100000,
+		.connect_timeout_us = 2000000,.backoff_min_us = 1000,
+		.backoff_max_us = 10000
+	};
+	AzJobSettings jobs = {
+		.validation = {.max_pages = 100,.max_payload_bytes = 50000},
+		.max_message_bytes = 100000,.call_timeout_us = 5000000,
+		.max_append_retries = 5,.max_jobs = 1000
+	};
+
+	strcpy(world->directory, "/tmp/angzarr_engine_test_XXXXXX");
+	assert_non_null(mkdtemp(world->directory));
+	snprintf(world->target, sizeof(world->target), "unix:%s/.s.angzarr.1310",
+			 world->directory);
+	world->settings = (AzEngineSettings)
+	{
+		.listen_addresses = "",.listen_port = 1310,
+		.socket_directory = world->directory,.socket_mode = 0600,
+		.server = server,.client = client,.jobs = jobs,
+		.max_batch_jobs = 100,.max_batch_bytes = 1000000,
+		.catalog_poll_us = 60000000
+	};
+	world->arena = az_arena_create();
+	world->memory = memory_db_create();
+	world->outside = az_loop_create();
+	world->service = h2_service_start(world->outside, "127.0.0.1", 0);
+	h2_service_script(world->service)->requested = requested;
+	h2_service_script(world->service)->owner = world;
+	snprintf(world->address, sizeof(world->address), "grpc://127.0.0.1:%d",
+			 h2_service_port(world->service));
+	world->clients = az_channels_create(world->outside, &client);
+	memory_db_register(world->memory, (MemoryComponent)
+					   {
+						   .name = "order",.kind = "aggregate",
+						   .domain = "order",.address = world->address
+					   });
+	world->order = (AzAggregate) {.domain = "order",.edition = ""};
+	memset(world->order.root, 7, AZ_UUID_SIZE);
+	world->n_events = 1;
+	world->handle = answer_events;
+	return world;
+}
+
+bool
+world_start(World *world)
+{
+	AzError		error = {0};
+
+	world->engine = az_engine_create(&world->memory->db, &world->settings,
+									 world->arena, &error);
+	return world->engine != NULL;
+}
+
+void
+world_free(World *world)
+{
+	char		path[128];
+
+	az_engine_free(world->engine);
+	az_channels_free(world->clients);
+	h2_service_stop(world->service);
+	az_loop_free(world->outside);
+	memory_db_free(world->memory);
+	az_arena_free(world->arena);
+	snprintf(path, sizeof(path), "%s/.s.angzarr.1310.lock", world->directory);
+	unlink(path);
+	assert_int_equal(rmdir(world->directory), 0);
+	free(world);
+}
+
+void
+world_turn(World *world)
+{
+	az_loop_flush(world->outside);
+	az_engine_turn(world->engine);
+	az_loop_turn(world->outside, 1);
+	az_loop_flush(world->outside);
+}
+
+void
+world_until(World *world, const bool *flag)
+{
+	int64_t		give_up = az_clock_monotonic_us() + PATIENCE_US;
+
+	while (!*flag)
+	{
+		if (az_clock_monotonic_us() > give_up)
+			fail_msg("what was waited for has not happened within 10 s");
+		world_turn(world);
+	}
+}
+
+void
+world_send(World *world, const char *path, AzBytes bytes,
+		   const AzMetadata *metadata, Reply *reply)
+{
+	AzError		error = {0};
+	AzChannel  *channel = az_channels_get(world->clients, world->target,
+										  world->arena, &error);
+	AzCallRequest request = {
+		.path = path,.message = bytes,.deadline_us = INT64_MAX,
+		.arena = world->arena,.done = call_done,.owner = reply
+	};
+
+	memset(reply, 0, sizeof(*reply));
+	if (metadata != NULL)
+		request.metadata = *metadata;
+	assert_non_null(channel);
+	reply->call = az_call_start(channel, &request, &error);
+	assert_non_null(reply->call);
+}
+
+static void
+call_done(void *owner, AzBytes answer, const AzError *status)
+{
+	Reply	   *reply = owner;
+
+	reply->came = true;
+	reply->call = NULL;
+	reply->code = status->code;
+	reply->details = status->details;
+	reply->bytes = answer;
+	snprintf(reply->message, sizeof(reply->message), "%s",
+			 status->message != NULL ? status->message : "");
+}
+
+PbCommandRequest *
+world_command(World *world)
+{
+	AzArena    *arena = world->arena;
+	PbCommandRequest *request = az_arena_alloc(arena, sizeof(*request));
+	PbCommandBook *book = az_arena_alloc(arena, sizeof(*book));
+	PbCover    *cover = az_arena_alloc(arena, sizeof(*cover));
+	PbUUID	   *root = az_arena_alloc(arena, sizeof(*root));
+	PbCommandPage *page = az_arena_alloc(arena, sizeof(*page));
+	PbPageHeader *header = az_arena_alloc(arena, sizeof(*header));
+	PbAny	   *payload = az_arena_alloc(arena, sizeof(*payload));
+
+	pb_command_request_init(request);
+	pb_command_book_init(book);
+	pb_cover_init(cover);
+	pb_uuid_init(root);
+	pb_command_page_init(page);
+	pb_page_header_init(header);
+	pb_any_init(payload);
+	root->value.data = world->order.root;
+	root->value.len = AZ_UUID_SIZE;
+	cover->root = root;
+	cover->domain = (char *) "order";
+	payload->type_url = (char *) "/shop.CreateOrder";
+	header->sequence_type_case = PB_PAGE_HEADER_SEQUENCE;
+	page->header = header;
+	page->merge_strategy = PB_MERGE_AGGREGATE_HANDLES;
+	page->payload_case = PB_COMMAND_PAGE_COMMAND;
+	page->command = payload;
+	book->cover = cover;
+	book->pages = az_arena_array(arena, 1, sizeof(PbCommandPage *));
+	book->pages[0] = page;
+	book->n_pages = 1;
+	request->command = book;
+	return request;
+}
+
+void
+world_send_command(World *world, PbCommandRequest *request, Reply *reply)
+{
+	AzBytes		bytes;
+
+	assert_true(az_encode(request, world->arena, &bytes, NULL));
+	world_send(world,
+			   "/io.angzarr.v1.CommandHandlerCoordinatorService/HandleCommand",
+			   bytes, NULL, reply);
+}
+
+Reply
+world_handle(World *world, PbCommandRequest *request)
+{
+	Reply		reply;
+
+	world_send_command(world, request, &reply);
+	world_until(world, &reply.came);
+	return reply;
+}
+
+Reply
+world_query(World *world, PbQuery *query)
+{
+	Reply		reply;
+	AzBytes		bytes;
+
+	assert_true(az_encode(query, world->arena, &bytes, NULL));
+	world_send(world, "/io.angzarr.v1.EventQueryService/GetEventBook", bytes,
+			   NULL, &reply);
+	world_until(world, &reply.came);
+	return reply;
+}
+
+PbEventBook *
+world_answer_book(World *world, const Reply *reply)
+{
+	PbCommandResponse *response = az_decode(&pb_command_response_descriptor,
+											reply->bytes, world->arena, NULL);
+
+	assert_non_null(response);
+	assert_non_null(response->events);
+	return response->events;
+}
+
+size_t
+world_stored(World *world)
+{
+	size_t		count;
+
+	memory_db_events(world->memory, &world->order, &count);
+	return count;
+}
+
+/* Decodes what business logic is given, and lets the test's way answer. */
+static void
+requested(H2Request *request, void *owner)
+{
+	World	   *world = owner;
+
+	world->last = az_decode(&pb_contextual_command_descriptor,
+							h2_message(request), world->arena, NULL);
+	assert_non_null(world->last);
+	world->handle(world, request, world->last);
+}
+
+void
+answer_events(World *world, H2Request *request, PbContextualCommand *command)
+{
+	PbBusinessResponse response = PB_BUSINESS_RESPONSE_INIT;
+	PbEventBook book = PB_EVENT_BOOK_INIT;
+	PbEventPage page = PB_EVENT_PAGE_INIT;
+	PbAny		event = PB_ANY_INIT;
+	PbEventPage *pages[100];
+
+	event.type_url = (char *) "/shop.OrderCreated";
+	event.value.data = (uint8_t *) "e";
+	event.value.len = 1;
+	page.payload_case = PB_EVENT_PAGE_EVENT;
+	page.event = &event;
+	for (int i = 0; i < world->n_events; i++)
+		pages[i] = &page;
+	book.pages = pages;
+	book.n_pages = (size_t) world->n_events;
+	response.result_case = PB_BUSINESS_RESPONSE_EVENTS;
+	response.events = &book;
+	answer_message(world, request, &response);
+}
+
+void
+answer_message(World *world, H2Request *request, const void *message)
+{
+	static const char *const headers[] = {
+		":status", "200", "content-type", "application/grpc", NULL
+	};
+	static const char *const trailers[] = {"grpc-status", "0", NULL};
+	AzBytes		bytes;
+	uint8_t    *framed;
+
+	assert_true(az_encode(message, world->arena, &bytes, NULL));
+	framed = az_arena_alloc(world->arena, bytes.len + 5);
+	for (int i = 0; i < 4; i++)
+		framed[1 + i] = (uint8_t) (bytes.len >> (24 - 8 * i));
+	if (bytes.len > 0)
+		memcpy(framed + 5, bytes.data, bytes.len);
+	h2_answer(request, headers, framed, bytes.len + 5, trailers);
+}
+
+void
+hold_request(World *world, H2Request *request, PbContextualCommand *command)
+{
+	world->held = request;
+}
