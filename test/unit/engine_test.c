@@ -452,11 +452,11 @@ a_client_that_goes_away_stops_the_call_and_nothing_is_stored(void **state)
 	world->handle = hold_request;
 	world_send_command(world, world_command(world), &reply);
 	while (world->held == NULL)
-		world_turn(world);
+		world_go_on(world);
 	az_call_cancel(reply.call);
 	while (!is_reset)
 	{
-		world_turn(world);
+		world_go_on(world);
 		is_reset = h2_service_resets(world->service) == 1;
 	}
 	az_engine_stats(world->engine, &stats);
@@ -646,7 +646,7 @@ an_idle_engine_asks_the_database_nothing(void **state)
 	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
 	begun = world->memory->begun;
 	for (int i = 0; i < 50; i++)
-		world_turn(world);
+		world_go_on(world);
 	assert_int_equal(world->memory->begun, begun);
 	assert_true(az_engine_timeout_ms(world->engine) != 0);
 }
@@ -663,10 +663,10 @@ components_are_read_from_time_to_time_without_news(void **state)
 						   .name = "stock",.kind = "aggregate",
 						   .domain = "stock",.address = world->address
 					   });
-	world_turn(world);
+	world_go_on(world);
 	reads = world->memory->executed[AZ_STATEMENT_COMPONENTS];
 	while (world->memory->executed[AZ_STATEMENT_COMPONENTS] < reads + 3)
-		world_turn(world);
+		world_go_on(world);
 }
 
 /* ---- queries ---- */
@@ -863,7 +863,7 @@ more_requests_at_once_than_allowed_are_refused(void **state)
 	world->handle = hold_request;
 	world_send_command(world, world_command(world), &first);
 	while (world->held == NULL)
-		world_turn(world);
+		world_go_on(world);
 	second = world_handle(world, world_command(world));
 	assert_error(&second, AZ_RESOURCE_EXHAUSTED, "angzarr.max_jobs");
 	second = world_query(world, &query);
@@ -900,9 +900,9 @@ a_draining_engine_ends_what_is_open_and_takes_nothing_new(void **state)
 	world->handle = hold_request;
 	world_send_command(world, world_command(world), &reply);
 	while (world->held == NULL)
-		world_turn(world);
+		world_go_on(world);
 	az_engine_drain(world->engine);
-	world_turn(world);
+	world_go_on(world);
 	assert_false(az_engine_is_drained(world->engine));
 	answer_events(world, world->held, world->last);
 	world_until(world, &reply.came);
@@ -921,7 +921,7 @@ an_engine_freed_with_work_under_way_leaves_nothing(void **state)
 	world->handle = hold_request;
 	world_send_command(world, world_command(world), &reply);
 	while (world->held == NULL)
-		world_turn(world);
+		world_go_on(world);
 	az_engine_free(world->engine);
 	world->engine = NULL;
 	while (!reply.came)

@@ -106,7 +106,7 @@ world_free(World *world)
 }
 
 void
-world_turn(World *world)
+world_go_on(World *world)
 {
 	az_loop_flush(world->outside);
 	az_engine_turn(world->engine);
@@ -123,7 +123,7 @@ world_until(World *world, const bool *flag)
 	{
 		if (az_clock_monotonic_us() > give_up)
 			fail_msg("what was waited for has not happened within 10 s");
-		world_turn(world);
+		world_go_on(world);
 	}
 }
 

@@ -50,7 +50,7 @@ extern bool world_start(World *world);
 extern void world_free(World *world);
 
 /* Turns everything once; or until *flag, failing the test after 10 s. */
-extern void world_turn(World *world);
+extern void world_go_on(World *world);
 extern void world_until(World *world, const bool *flag);
 
 /* Sends a request to a method, without waiting; with metadata or NULL. */
