@@ -17,6 +17,7 @@ static bool take_message(AzAnswer *answer, AzBytes input, size_t *used);
 static bool keep_message(AzAnswer *answer, AzBytes message);
 static bool fail_too_large(AzAnswer *answer, AzBytes input);
 static bool fail_out_of_memory(AzAnswer *answer);
+static bool find_message(AzAnswer *answer, AzBytes *message, AzError *status);
 static bool fail_without_status(const AzAnswer *answer, AzError *status);
 
 /* Headers that mean something to us; all others are dropped. */
@@ -208,17 +209,26 @@ az_answer_result(AzAnswer *answer, AzBytes *message, AzError *status)
 {
 	memset(message, 0, sizeof(*message));
 	*status = answer->failure;
-	if (status->code != AZ_OK)
-		return false;
-	if (!answer->has_status)
-		return fail_without_status(answer, status);
-	if (answer->status.code != AZ_OK)
+	if (status->code == AZ_OK && answer->has_status &&
+		answer->status.code != AZ_OK)
 	{
 		*status = answer->status;
 		if (status->message == NULL)
 			status->message = "";
 		return false;
 	}
+	if (status->code == AZ_OK && find_message(answer, message, status))
+		return true;
+	memcpy(status->sqlstate, AZ_SQLSTATE_UNREACHABLE, sizeof(status->sqlstate));
+	return false;
+}
+
+/* The one message of an answer that says it is well. */
+static bool
+find_message(AzAnswer *answer, AzBytes *message, AzError *status)
+{
+	if (!answer->has_status)
+		return fail_without_status(answer, status);
 	if (az_buffer_bytes(&answer->input).len > 0)
 		return az_error_set(status, answer->arena, AZ_INTERNAL,
 							"%s answered with half a message", answer->address);

@@ -37,7 +37,8 @@ extern bool az_answer_data(AzAnswer *answer, AzBytes data);
 
 /*
  * What it comes to, once it is whole or given up: true with the message, or
- * false with the peer's status or what was wrong with the answer.
+ * false with the peer's status or what was wrong with the answer, which then
+ * has sqlstate AZ_SQLSTATE_UNREACHABLE.
  */
 extern bool az_answer_result(AzAnswer *answer, AzBytes *message,
 							 AzError *status);

@@ -231,6 +231,8 @@ func (s *suite) checkRejections() {
 	tap.OK(status.Code(err) == codes.FailedPrecondition && status.Convert(err).Message() == "no" &&
 		len(status.Convert(err).Details()) == 0, "a rejection without details gets none", err)
 	tap.Is(len(s.peer.Calls("reject-plain"))-before, 1, "a rejected command is not tried again")
+	_, err = s.send(engine.Request("bad-status", engine.NewRoot(), page(0)))
+	tap.Is(status.Code(err), codes.Unknown, "a status that is no number is UNKNOWN")
 	_, err = s.send(engine.Request("unimplemented", engine.NewRoot(), page(0)))
 	tap.Is(status.Code(err), codes.Unimplemented, "UNIMPLEMENTED of business logic is passed on")
 }
@@ -334,7 +336,6 @@ func (s *suite) checkBrokenPeers() {
 		{"compressed", codes.Internal, "an answer that says it is compressed"},
 		{"no-message", codes.Internal, "an answer without a message"},
 		{"no-status", codes.Internal, "an answer without a status"},
-		{"bad-status", codes.Internal, "an answer whose status is no number"},
 		{"web-page", codes.Unavailable, "a web page of a proxy (503)"},
 		{"reset", codes.Internal, "an answer that is reset"},
 		{"hang-up", codes.Unavailable, "a connection that is cut"},
