@@ -140,6 +140,13 @@ h2_service_silence(H2Service *service)
 	}
 }
 
+void
+h2_service_write(H2Service *service, const void *bytes, size_t len)
+{
+	for (H2Connection *c = service->connections; c != NULL; c = c->next)
+		h2_write_raw(c, bytes, len);
+}
+
 H2Script *
 h2_service_script(H2Service *service)
 {
@@ -279,7 +286,7 @@ handle_ready(AzWatch *watch, uint32_t events)
 	}
 	if (len > 0)
 		connection->service->reads++;
-	if (len > 0 &&
+	if (len > 0 && connection->session != NULL &&
 		nghttp2_session_mem_recv(connection->session, data, (size_t) len) < 0)
 	{
 		free_connection(connection);

@@ -63,6 +63,10 @@ extern size_t h2_service_most_streams(const H2Service *service);
 extern void h2_service_drop(H2Service *service);
 extern void h2_service_silence(H2Service *service);
 
+/* Raw bytes on every connection. */
+extern void h2_service_write(H2Service *service, const void *bytes,
+							 size_t len);
+
 /* ---- answers ---- */
 
 /* Headers and trailers are name, value, … NULL; either may be NULL. */
