@@ -25,6 +25,7 @@ static void blame_endpoint(AzPool *pool, const AzEndpoint *endpoint,
 						   const AzError *why, bool opened);
 static void handle_changed(void *owner);
 static void handle_lost(void *owner, const AzError *why);
+static bool was_good(const AzSlot *slot);
 static void count_loads(AzPool *pool);
 static bool is_better(const AzSlot *slot, const AzSlot *than,
 					  const AzSlot *avoid);
@@ -357,23 +358,32 @@ handle_lost(void *owner, const AzError *why)
 {
 	AzSlot	   *slot = owner;
 	AzPool	   *pool = slot->pool;
-	int64_t		lived_us = az_clock_monotonic_us() - slot->opened_us;
 
-	if (why->code != AZ_OK)
+	if (why->code != AZ_OK && !was_good(slot))
+	{
 		blame_endpoint(pool, slot->endpoint, why, slot->opened);
-	/* One that opens and at once is lost is as bad as one that refuses. */
-	if (why->code != AZ_OK && !slot->useful &&
-		(!slot->opened || lived_us < pool->limits->backoff_max_us))
 		back_off(pool, slot->endpoint);
+	}
 	free_slot(slot);
 	forget_unlisted(pool);
 	pool->lost(pool);
 }
 
+/* One that opens and at once is lost is as bad as one that refuses. */
+static bool
+was_good(const AzSlot *slot)
+{
+	int64_t		lived_us = az_clock_monotonic_us() - slot->opened_us;
+
+	return slot->opened &&
+		(slot->endpoint->praised_us >= slot->opened_us ||
+		 lived_us >= slot->pool->limits->backoff_max_us);
+}
+
 void
 az_pool_praise(AzSlot *slot)
 {
-	slot->useful = true;
+	slot->endpoint->praised_us = az_clock_monotonic_us();
 	slot->endpoint->failures = 0;
 	slot->endpoint->retry_us = 0;
 }

@@ -22,6 +22,7 @@ typedef struct AzEndpoint
 	bool		listed;			/* the name still stands for it */
 	unsigned	failures;		/* since it was last of use */
 	int64_t		retry_us;		/* not to be tried before */
+	int64_t		praised_us;		/* when it last answered a call; 0 = never */
 	size_t		load;			/* calls on it, counted while picking */
 } AzEndpoint;
 
@@ -32,7 +33,6 @@ typedef struct AzSlot
 	AzEndpoint *endpoint;
 	AzConnection *connection;
 	bool		opened;
-	bool		useful;			/* it has answered a call */
 	int64_t		opened_us;
 } AzSlot;
 

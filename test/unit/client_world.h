@@ -55,6 +55,10 @@ extern void ask(World *world, Ask *asked, const char *address,
 /* The same with a prepared request; its arena, done and owner are set. */
 extern void ask_with(World *world, Ask *asked, const char *address,
 					 AzCallRequest *request);
+
+/* Like ask, where memory may be out: asked->call may be NULL. */
+extern void ask_try(World *world, Ask *asked, const char *address,
+					const char *message, int64_t timeout_us);
 extern void ask_free(Ask *asked);
 
 /* Asks the world's service and waits for the end. */
