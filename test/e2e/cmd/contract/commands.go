@@ -175,13 +175,26 @@ func (s *suite) checkStamping() {
 		"a correlation id and an edition that business logic invents are overwritten", response.Events.Cover)
 
 	id = engine.NewRoot()
-	s.mustSend(engine.Request("snapshot", id, page(0)))
-	s.mustSend(engine.Request("snapshot", id, page(2)))
+	response = s.mustSend(engine.Request("snapshot", id, page(0)))
+	tap.OK(response.Events.Snapshot == nil && numbers(response.Events) == "[0 1]",
+		"a snapshot that business logic returns is not in the answer", response.Events)
+	s.saveSnapshot("snapshot", id, 1)
+	response = s.mustSend(engine.Request("snapshot", id, page(2)))
+	tap.Is(numbers(response.Events), "[2 3]", "events are numbered on behind a snapshot")
 	calls := s.peer.Calls("snapshot")
 	book := calls[len(calls)-1].Request.GetEvents()
-	tap.OK(book.GetSnapshot().GetSequence() == 1 && string(book.GetSnapshot().GetState().GetValue()) == "after 2" &&
+	tap.OK(book.GetSnapshot().GetSequence() == 1 && string(book.GetSnapshot().GetState().GetValue()) == "state" &&
 		len(book.Pages) == 0 && book.NextSequence == 2,
-		"a snapshot has the number of the last event, and is what business logic is given next", book)
+		"business logic is given the newest snapshot and the pages after it", book)
+}
+
+// saveSnapshot stores one behind the events that are there.
+func (s *suite) saveSnapshot(domain string, id []byte, sequence uint32) {
+	_, err := s.SQL("INSERT INTO angzarr.snapshots (root, domain, sequence, created_at, type_url, state)"+
+		" VALUES ('%s', '%s', %d, now(), '/test.State', 'state')", uuidText(id), domain, sequence)
+	if err != nil {
+		tap.Bail("could not store a snapshot: %v", err)
+	}
 }
 
 func (s *suite) checkAnswers() {
