@@ -11,6 +11,8 @@ UNIT_LIBS   = $(shell pkg-config --libs $(PKGS)) -lcmocka -lpthread
 ENGINE_C    = $(filter-out src/pg/%,$(SOURCES)) $(GENERATED_C)
 UNIT_OBJS   = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_C))
 UNIT_HELPERS = $(patsubst test/unit/%.c,$(UNIT_DIR)/help/%.o,$(filter-out %_test.c,$(wildcard test/unit/*.c)))
+# Every allocation of a test goes through this one.
+FAILING_MALLOC = $(UNIT_DIR)/help/failing_malloc.o
 UNIT_TESTS  = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*_test.c))
 
 $(UNIT_DIR)/%.o: src/%.c | $(GENERATED)
@@ -22,9 +24,12 @@ $(UNIT_DIR)/help/%.o: test/unit/%.c | $(GENERATED)
 $(UNIT_DIR)/libengine.a: $(UNIT_OBJS)
 	rm -f $@
 	ar rcs $@ $^
-# Allocation goes through test/unit/failing_malloc.c where a test wants it to fail.
-$(UNIT_DIR)/%_test: $(UNIT_DIR)/help/%_test.o $(UNIT_HELPERS) $(UNIT_DIR)/libengine.a
-	$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_HELPERS) $(UNIT_DIR)/libengine.a \
+# A library, so that a test gets the helpers it asks for and no others.
+$(UNIT_DIR)/libhelp.a: $(filter-out $(FAILING_MALLOC),$(UNIT_HELPERS))
+	rm -f $@
+	ar rcs $@ $^
+$(UNIT_DIR)/%_test: $(UNIT_DIR)/help/%_test.o $(FAILING_MALLOC) $(UNIT_DIR)/libhelp.a $(UNIT_DIR)/libengine.a
+	$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $< $(FAILING_MALLOC) -Wl,--start-group $(UNIT_DIR)/libhelp.a $(UNIT_DIR)/libengine.a -Wl,--end-group \
 	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(UNIT_LIBS)
 -include $(UNIT_OBJS:.o=.d) $(wildcard $(UNIT_DIR)/help/*.d)
 .PRECIOUS: $(UNIT_DIR)/help/%.o
