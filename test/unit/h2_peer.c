@@ -20,20 +20,29 @@ void	   *__real_realloc(void *old, size_t size);
 static void
 append(H2Bytes *bytes, const void *data, size_t len)
 {
-	bytes->data = __real_realloc(bytes->data, bytes->len + len + 1);
+	size_t		end = bytes->skipped + bytes->len;
+
+	if (bytes->capacity < end + len + 1)
+	{
+		bytes->capacity = 2 * (end + len + 1);
+		bytes->data = __real_realloc(bytes->data, bytes->capacity);
+	}
 	if (len > 0)
-		memcpy(bytes->data + bytes->len, data, len);
+		memcpy(bytes->data + end, data, len);
 	bytes->len += len;
-	bytes->data[bytes->len] = '\0';
+	bytes->data[end + len] = '\0';
 }
 
 static void
 drop_front(H2Bytes *bytes, size_t len)
 {
-	if (len == 0)
-		return;
-	memmove(bytes->data, bytes->data + len, bytes->len - len);
+	bytes->skipped += len;
 	bytes->len -= len;
+	if (bytes->skipped < bytes->len)
+		return;
+	if (bytes->len > 0)
+		memmove(bytes->data, bytes->data + bytes->skipped, bytes->len);
+	bytes->skipped = 0;
 }
 
 static H2Stream *
@@ -105,7 +114,10 @@ static void
 take_settings(H2Peer *peer, const nghttp2_frame *frame)
 {
 	if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+	{
+		peer->n_settled++;
 		return;
+	}
 	peer->n_settings++;
 	for (size_t i = 0; i < frame->settings.niv; i++)
 	{
@@ -163,9 +175,12 @@ h2_peer_create(int fd, char role)
 {
 	H2Peer	   *peer = __real_realloc(NULL, sizeof(H2Peer));
 	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option;
 
 	memset(peer, 0, sizeof(*peer));
 	peer->fd = fd;
+	nghttp2_option_new(&option);
+	nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
 	nghttp2_session_callbacks_new(&callbacks);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks,
 															begin_headers);
@@ -177,9 +192,10 @@ h2_peer_create(int fd, char role)
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
 														   close_stream);
 	if (role == 's')
-		nghttp2_session_server_new(&peer->session, callbacks, peer);
+		nghttp2_session_server_new2(&peer->session, callbacks, peer, option);
 	else
-		nghttp2_session_client_new(&peer->session, callbacks, peer);
+		nghttp2_session_client_new2(&peer->session, callbacks, peer, option);
+	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	nghttp2_submit_settings(peer->session, NGHTTP2_FLAG_NONE, NULL, 0);
 	return peer;
@@ -261,7 +277,8 @@ write_all(H2Peer *peer)
 		append(&peer->unsent, data, (size_t) len);
 	while (peer->unsent.len > 0)
 	{
-		len = send(peer->fd, peer->unsent.data, peer->unsent.len,
+		len = send(peer->fd, peer->unsent.data + peer->unsent.skipped,
+				   peer->unsent.len,
 				   MSG_NOSIGNAL);
 		if (len <= 0)
 			return;
@@ -326,7 +343,7 @@ give_data(nghttp2_session *session, int32_t stream_id, uint8_t *room,
 	static nghttp2_nv fields[MAX_HEADERS];
 
 	if (len > 0)
-		memcpy(room, stream->output.data, len);
+		memcpy(room, stream->output.data + stream->output.skipped, len);
 	drop_front(&stream->output, len);
 	if (stream->output.len == 0 && stream->output_ends)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;

@@ -21,7 +21,9 @@ typedef const char *H2Header[2];	/* name, value */
 typedef struct H2Bytes
 {
 	char	   *data;			/* ends in a zero byte once not empty */
-	size_t		len;
+	size_t		skipped;		/* bytes of data that are gone already */
+	size_t		len;			/* bytes after them */
+	size_t		capacity;
 } H2Bytes;
 
 typedef struct H2Stream
@@ -55,6 +57,7 @@ typedef struct H2Peer
 	int32_t		goaway_last_id;
 	int			n_pings;		/* PING frames that came, answers too */
 	int			n_settings;
+	int			n_settled;		/* our SETTINGS the other has taken */
 	uint32_t	max_streams;	/* from the other's SETTINGS */
 	uint32_t	max_header_bytes;
 } H2Peer;
