@@ -3,8 +3,9 @@
  *
  * The bytes are walked once with the message's descriptor before protobuf-c
  * sees them.  The walk finds what protobuf-c does not look for (text that is
- * no text), bounds what decoding will take (memory, depth), and lets nothing
- * malformed through, so that protobuf-c's paths for broken input never run.
+ * no text) or does wrong (merging), bounds what decoding will take (memory,
+ * depth), and lets nothing malformed through, so that protobuf-c's paths for
+ * broken input never run.
  */
 #include "codec/decode.h"
 
@@ -44,6 +45,7 @@ typedef struct Place
 	const ProtobufCFieldDescriptor *field;	/* being looked at, or NULL */
 	int			depth;
 	size_t		fields;			/* seen so far */
+	uint64_t	submessages;	/* of them, by index, those not repeated */
 } Place;
 
 typedef struct Walk
@@ -72,7 +74,7 @@ static bool check_message(Walk *walk, Place *place, AzBytes bytes);
 static bool check_field(Walk *walk, Place *place, const Field *field);
 static bool check_value(Walk *walk, Place *place, const Field *field);
 static bool check_text(Walk *walk, const Place *place, AzBytes text);
-static bool check_nested(Walk *walk, const Place *place, AzBytes bytes);
+static bool check_nested(Walk *walk, Place *place, AzBytes bytes);
 static bool check_packed(Walk *walk, const Place *place, AzBytes bytes);
 static bool take_field(AzBytes *bytes, Field *field);
 static bool take_varint(AzBytes *bytes, size_t max, uint64_t *value);
@@ -110,7 +112,7 @@ az_decode(const ProtobufCMessageDescriptor *descriptor, AzBytes bytes,
 	if (allocation.failed)
 		az_error_out_of_memory(error);
 	else
-		refuse(&walk, &place, "a repeated submessage cannot be merged");
+		refuse(&walk, &place, "malformed");
 	return NULL;
 }
 
@@ -198,15 +200,27 @@ check_text(Walk *walk, const Place *place, AzBytes text)
 	return charge(walk, place, SMALL_BLOCK);
 }
 
+/*
+ * A submessage in several pieces would have to be merged, where protobuf-c
+ * loses some fields without a word.  Nobody sends such a thing.
+ */
 static bool
-check_nested(Walk *walk, const Place *place, AzBytes bytes)
+check_nested(Walk *walk, Place *place, AzBytes bytes)
 {
+	size_t		index = (size_t) (place->field - place->type->fields);
+	uint64_t	bit = index < 64 ? UINT64_C(1) << index : 0;
 	Place		inner = {
 		.parent = place,
 		.type = place->field->descriptor,
 		.depth = place->depth + 1
 	};
 
+	if (place->field->label != PROTOBUF_C_LABEL_REPEATED)
+	{
+		if ((place->submessages & bit) != 0)
+			return refuse(walk, place, "a submessage in several pieces");
+		place->submessages |= bit;
+	}
 	return check_message(walk, &inner, bytes);
 }
 
