@@ -11,4 +11,10 @@
 #error "angzarr needs PostgreSQL 15"
 #endif
 
+/* The library hides what it does not say; before 16 the server says nothing. */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
 #endif

@@ -8,6 +8,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "pg/compat.h"
 #include "pg/queue.h"
 #include "pg/slots.h"
 

@@ -25,6 +25,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "pg/compat.h"
+
 #define SCHEMA "angzarr"
 #define KEY_COLUMNS 4			/* root, domain, edition, sequence */
 #define SEQUENCE 3				/* of them */

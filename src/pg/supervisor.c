@@ -25,6 +25,7 @@
 #include "utils/wait_event.h"
 
 #include "pg/catalog_scan.h"
+#include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/slot_start.h"
 #include "pg/supervisor.h"

@@ -32,6 +32,7 @@
 
 #include "engine/engine.h"
 #include "pg/catalog_scan.h"
+#include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/log_host.h"
 #include "pg/session.h"
