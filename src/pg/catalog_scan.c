@@ -20,8 +20,6 @@
 #include "pg/catalog_scan.h"
 #include "pg/spi_db.h"
 
-#define EXTENSION_NAME "angzarr"
-
 typedef struct AzDatabaseScan
 {
 	Oid			only;			/* InvalidOid: all */
@@ -104,7 +102,7 @@ az_catalog_scan_is_ours(Oid oid)
 	row = systable_getnext(rows);
 	is_ours = HeapTupleIsValid(row) &&
 		namestrcmp(&((Form_pg_extension) GETSTRUCT(row))->extname,
-				   EXTENSION_NAME) == 0;
+				   AZ_EXTENSION_NAME) == 0;
 	systable_endscan(rows);
 	table_close(relation, AccessShareLock);
 	return is_ours;
@@ -145,7 +143,7 @@ scan_version(void *arg)
 	HeapTuple	row;
 
 	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
-				F_NAMEEQ, CStringGetDatum(EXTENSION_NAME));
+				F_NAMEEQ, CStringGetDatum(AZ_EXTENSION_NAME));
 	rows = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1,
 							  &key);
 	row = systable_getnext(rows);

@@ -4,6 +4,8 @@
 
 #include "nodes/pg_list.h"
 
+#define AZ_EXTENSION_NAME "angzarr"
+
 /* Databases that allow connections, as a list of oids; own transaction. */
 extern List *az_catalog_scan_databases(void);
 

@@ -12,7 +12,6 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
@@ -32,6 +31,9 @@
 static ProcessUtility_hook_type next_utility;
 static object_access_hook_type next_access;
 
+/* Of the CREATE DATABASE that runs. */
+static bool copy_may_have_extension;
+
 static void utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 					ProcessUtilityContext context, ParamListInfo params,
 					QueryEnvironment *environment, DestReceiver *dest,
@@ -44,6 +46,8 @@ static void before_alter(AlterDatabaseStmt *statement);
 static void before_alter_set(AlterDatabaseSetStmt *statement);
 static DefElem *find_option(List *options, const char *name);
 static bool may_copy(Oid database);
+static bool allows_connections(Oid database);
+static bool read_database(Oid database, FormData_pg_database * row);
 static void note_access(ObjectAccessType access, Oid class, Oid object, int subid,
 						void *arg);
 
@@ -117,8 +121,12 @@ before_create(CreatedbStmt *statement)
 	if (option != NULL && option->arg != NULL)
 		name = defGetString(option);
 	database = get_database_oid(name, true);
-	if (OidIsValid(database) && may_copy(database))
-		az_queue_hold(database);
+	copy_may_have_extension = false;
+	if (!OidIsValid(database) || !may_copy(database))
+		return;
+	/* Where nobody can connect, nobody has looked. */
+	copy_may_have_extension = az_queue_hold(database) ||
+		(database != Template0DbOid && !allows_connections(database));
 }
 
 static void
@@ -136,13 +144,15 @@ before_rename(RenameStmt *statement)
 static void
 before_alter(AlterDatabaseStmt *statement)
 {
-	Oid			database;
+	Oid			database = get_database_oid(statement->dbname, true);
 
-	if (find_option(statement->options, "tablespace") == NULL)
+	if (!OidIsValid(database) ||
+		!pg_database_ownercheck(database, GetUserId()))
 		return;
-	database = get_database_oid(statement->dbname, true);
-	if (OidIsValid(database) && pg_database_ownercheck(database, GetUserId()))
+	if (find_option(statement->options, "tablespace") != NULL)
 		az_queue_hold(database);
+	else if (find_option(statement->options, "allow_connections") != NULL)
+		az_queue_look(database);
 }
 
 /* A process takes settings of its database only when it starts. */
@@ -179,19 +189,32 @@ find_option(List *options, const char *name)
 static bool
 may_copy(Oid database)
 {
-	HeapTuple	tuple;
-	bool		is_template;
+	FormData_pg_database row;
 
-	if (!have_createdb_privilege())
-		return false;
-	if (pg_database_ownercheck(database, GetUserId()))
-		return true;
-	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	return have_createdb_privilege() &&
+		(pg_database_ownercheck(database, GetUserId()) ||
+		 (read_database(database, &row) && row.datistemplate));
+}
+
+static bool
+allows_connections(Oid database)
+{
+	FormData_pg_database row;
+
+	return read_database(database, &row) && row.datallowconn;
+}
+
+static bool
+read_database(Oid database, FormData_pg_database * row)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID,
+										ObjectIdGetDatum(database));
+
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	is_template = ((Form_pg_database) GETSTRUCT(tuple))->datistemplate;
+	*row = *(Form_pg_database) GETSTRUCT(tuple);
 	ReleaseSysCache(tuple);
-	return is_template;
+	return true;
 }
 
 static void
@@ -203,12 +226,12 @@ note_access(ObjectAccessType access, Oid class, Oid object, int subid, void *arg
 	{
 		if (access == OAT_DROP)
 			az_queue_hold(object);
-		else if (access == OAT_POST_CREATE || access == OAT_POST_ALTER)
+		else if (access == OAT_POST_CREATE && copy_may_have_extension)
 			az_queue_look(object);
 	}
 	else if (class == ExtensionRelationId &&
 			 (access == OAT_POST_CREATE || access == OAT_POST_ALTER ||
 			  access == OAT_DROP) &&
 			 az_catalog_scan_is_ours(object))
-		az_queue_look(MyDatabaseId);
+		az_queue_extension_changed();
 }

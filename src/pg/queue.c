@@ -6,10 +6,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
 
+#include "pg/catalog_scan.h"
 #include "pg/queue.h"
 #include "pg/slots.h"
 
@@ -18,6 +20,8 @@ static List *to_look;
 static List *to_restart;
 static List *held;
 static bool components_changed;
+static bool extension_changed;
+static bool extension_is_there; /* known from just before the commit on */
 
 static void add(List **list, Oid database);
 static void end_transaction(XactEvent event, void *arg);
@@ -37,6 +41,12 @@ az_queue_look(Oid database)
 }
 
 void
+az_queue_extension_changed(void)
+{
+	extension_changed = true;
+}
+
+void
 az_queue_restart(Oid database)
 {
 	add(&to_restart, database);
@@ -48,7 +58,7 @@ az_queue_components_changed(void)
 	components_changed = true;
 }
 
-void
+bool
 az_queue_hold(Oid database)
 {
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
@@ -57,9 +67,10 @@ az_queue_hold(Oid database)
 	held = lappend_oid(held, InvalidOid);
 	MemoryContextSwitchTo(caller);
 	if (!az_slots_hold(database))
-		return;
+		return false;
 	llast_oid(held) = database;
 	az_slots_await_absent(database);
+	return true;
 }
 
 static void
@@ -76,10 +87,14 @@ end_transaction(XactEvent event, void *arg)
 {
 	ListCell   *cell;
 
+	/* The last moment at which catalogs can be read. */
+	if (event == XACT_EVENT_PRE_COMMIT && extension_changed)
+		extension_is_there =
+			OidIsValid(get_extension_oid(AZ_EXTENSION_NAME, true));
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)
 		return;
-	if (event != XACT_EVENT_ABORT)
+	if (event == XACT_EVENT_COMMIT)
 		tell();
 	foreach(cell, held)
 		if (OidIsValid(lfirst_oid(cell)))
@@ -92,6 +107,10 @@ tell(void)
 {
 	ListCell   *cell;
 
+	if (extension_changed && extension_is_there)
+		az_slots_look(MyDatabaseId);
+	else if (extension_changed)
+		az_slots_dismiss(MyDatabaseId);
 	foreach(cell, to_look)
 		az_slots_look(lfirst_oid(cell));
 	foreach(cell, to_restart)
@@ -107,4 +126,6 @@ forget(void)
 	to_restart = NIL;
 	held = NIL;
 	components_changed = false;
+	extension_changed = false;
+	extension_is_there = false;
 }

@@ -8,7 +8,10 @@
 /* While the server starts: watches transactions end. */
 extern void az_queue_install(void);
 
-/* At commit: the database may have got, changed or lost the extension. */
+/* At commit: this database may have got, changed or lost the extension. */
+extern void az_queue_extension_changed(void);
+
+/* At commit: another database may have the extension. */
 extern void az_queue_look(Oid database);
 
 /* At commit: the database's engine has to start anew. */
@@ -19,8 +22,8 @@ extern void az_queue_components_changed(void);
 
 /*
  * Now: the database has no engine until this transaction ends, either way.
- * Waits for that.
+ * Waits for that.  False when there was nothing to hold.
  */
-extern void az_queue_hold(Oid database);
+extern bool az_queue_hold(Oid database);
 
 #endif

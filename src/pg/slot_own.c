@@ -43,6 +43,7 @@ az_slot_own_run(const char *listening)
 		az_slot_table_set_state(own, AZ_SLOT_RUNNING);
 	az_slot_table_set_text(own->listening, listening);
 	own->message[0] = '\0';
+	az_slot_table_wake_supervisor(table);
 	az_slot_table_unlock(table);
 }
 
@@ -53,6 +54,7 @@ az_slot_own_idle(void)
 
 	if (own->state == AZ_SLOT_STARTING)
 		az_slot_table_set_state(own, AZ_SLOT_IDLE);
+	az_slot_table_wake_supervisor(table);
 	az_slot_table_unlock(table);
 }
 
@@ -77,7 +79,7 @@ az_slot_own_detach(AzSlotEnd end)
 	if (TimestampDifferenceExceeds(own->started_at, GetCurrentTimestamp(),
 								   SOUND_AFTER_MS))
 		own->failures = 0;
-	/* A request that came after the worker looked stays a request. */
+	/* What was asked after the worker had looked stays as it is. */
 	if (end == AZ_SLOT_NOT_NEEDED && !own->look)
 		own->wanted = false;
 	az_slot_table_end(table, own, end == AZ_SLOT_FAILED);

@@ -8,6 +8,7 @@
 #include "pg/slot_start.h"
 #include "pg/slot_table.h"
 
+#define FIRST_RETRY_MS 1000
 #define RETRY_MS 5000
 
 static void leave_supervision(int code, Datum arg);
@@ -107,20 +108,25 @@ az_slot_start_is_open(const AzSlotStart *start)
 	return is_open;
 }
 
-void
+int
 az_slot_start_refuse(const AzSlotStart *start, const char *message)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_EXCLUSIVE);
 	AzSlot	   *slot = az_slot_table_of(table, start);
+	int			refusals = 0;
 
 	if (slot != NULL)
 	{
+		long		delay = slot->failures == 0 ? FIRST_RETRY_MS : RETRY_MS;
+
 		az_slot_table_set_text(slot->message, message);
-		az_slot_table_end(table, slot, false);
+		az_slot_table_end(table, slot, true);
 		slot->due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-												   RETRY_MS);
+												   delay);
+		refusals = slot->failures;
 	}
 	az_slot_table_unlock(table);
+	return refusals;
 }
 
 void

@@ -28,8 +28,11 @@ extern bool az_slot_start_take_for(Oid database, AzSlotStart *start);
 /* Whether the worker has not yet found out if there is an extension. */
 extern bool az_slot_start_is_open(const AzSlotStart *start);
 
-/* STARTING -> ABSENT: no worker could be had; tried again in five seconds. */
-extern void az_slot_start_refuse(const AzSlotStart *start,
+/*
+ * STARTING -> ABSENT: no worker could be had; tried again in a second, later
+ * every five.  The number of times in a row.
+ */
+extern int	az_slot_start_refuse(const AzSlotStart *start,
 								 const char *message);
 
 /* STARTING -> ABSENT and free: there is no such database. */

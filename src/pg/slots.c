@@ -87,6 +87,27 @@ az_slots_look(Oid database)
 }
 
 void
+az_slots_dismiss(Oid database)
+{
+	AzSlotTable *table;
+	AzSlot	   *slot;
+
+	if (!az_slots_available())
+		return;
+	table = az_slot_table_lock(LW_EXCLUSIVE);
+	slot = az_slot_table_find(table, database);
+	if (slot != NULL)
+	{
+		slot->wanted = false;
+		slot->look = true;
+		if (slot->pid != 0)
+			SetLatch(slot->latch);
+		az_slot_table_tidy(slot);
+	}
+	az_slot_table_unlock(table);
+}
+
+void
 az_slots_restart(Oid database)
 {
 	AzSlotTable *table;

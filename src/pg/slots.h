@@ -59,6 +59,9 @@ extern const char *az_slots_state_name(AzSlotState state);
  */
 extern void az_slots_look(Oid database);
 
+/* The database has no extension any more: its worker looks again and ends. */
+extern void az_slots_dismiss(Oid database);
+
 /* The database's worker, if there is one, ends and is started again. */
 extern void az_slots_restart(Oid database);
 

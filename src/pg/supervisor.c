@@ -33,6 +33,8 @@
 #define LIBRARY "angzarr"
 #define RESTART_AFTER_S 1
 #define RETRY_MS 5000
+#define WANT_OF_WORKERS \
+	"no background worker process is free, see max_worker_processes"
 
 /* A registered worker whose end has not been seen. */
 typedef struct AzWorker
@@ -241,9 +243,9 @@ start_worker(AzSupervisor *supervisor, const AzSlotStart *start)
 	if (!RegisterDynamicBackgroundWorker(&description, &worker->handle))
 	{
 		pfree(worker);
-		warn_of_workers(supervisor, start->database);
-		az_slot_start_refuse(start, "no background worker process is free,"
-							 " see max_worker_processes");
+		/* The first time it may be a probe that is just about to end. */
+		if (az_slot_start_refuse(start, WANT_OF_WORKERS) > 1)
+			warn_of_workers(supervisor, start->database);
 		return false;
 	}
 	supervisor->workers = lappend(supervisor->workers, worker);
