@@ -10,7 +10,7 @@
 
 #ifdef AZ_CRASH_POINTS
 
-PG_FUNCTION_INFO_V1(angzarr_steps);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_steps);
 
 /* angzarr_steps() -> setof text: "pipeline/step", from the tables. */
 Datum
