@@ -59,6 +59,7 @@ var Behaviours = map[string]func(x *exchange){
 	"notify":            notify,
 	"unimplemented":     func(x *exchange) { x.status(codes.Unimplemented, "", nil) },
 	"slow":              func(x *exchange) { x.sleep(30 * time.Second); Obey(x) },
+	"unhurried":         func(x *exchange) { x.sleep(time.Second); Obey(x) },
 	"rendezvous":        rendezvous,
 	"garbage":           func(x *exchange) { x.sendBytes(frame(bytes.Repeat([]byte{0xff}, 40)), "0") },
 	"half-a-message":    func(x *exchange) { x.sendBytes([]byte{0, 0, 0, 0, 100, 1, 2, 3}, "0") },
