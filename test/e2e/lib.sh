@@ -7,7 +7,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 cd "$AZ_ROOT" || exit
-export GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
+export GOTOOLCHAIN=local GOFLAGS=-buildvcs=false HOME=${HOME:-$AZ_BUILD}
 E2E=$AZ_BUILD/e2e
 TESTS=0
 FAILURES=0

@@ -60,6 +60,7 @@ func main() {
 
 	s.checkValidation()
 	s.checkRouting()
+	s.checkNotServed()
 	s.checkCommands()
 	s.checkMergeStrategies()
 	s.checkStamping()

@@ -161,6 +161,37 @@ func (s *suite) checkRouting() {
 	tap.Is(len(s.peer.Calls("disabled")), 0, "a disabled component is not called")
 }
 
+// checkNotServed asks for what this version does not have.
+func (s *suite) checkNotServed() {
+	before := s.events()
+	deferred := page(0)
+	deferred.Header = &angzarrv1.PageHeader{SequenceType: &angzarrv1.PageHeader_AngzarrDeferred{
+		AngzarrDeferred: &angzarrv1.AngzarrDeferredSequence{SourceComponent: "a-saga"}}}
+	simple := engine.Request("obey", engine.NewRoot(), page(0))
+	simple.SyncMode = angzarrv1.SyncMode_SYNC_MODE_SIMPLE
+	cascade := engine.Request("obey", engine.NewRoot(), page(0))
+	mode := angzarrv1.SyncMode_SYNC_MODE_CASCADE
+	cascade.Command.Pages[0].Header.SyncMode = &mode
+	other := engine.Request("obey", engine.NewRoot(), page(0))
+	edition("what-if")(other)
+	for _, c := range []struct {
+		name, word string
+		request    *angzarrv1.CommandRequest
+	}{
+		{"a deferred command", "deferred", engine.Request("obey", engine.NewRoot(), deferred)},
+		{"merge strategy MANUAL", "MANUAL",
+			engine.Request("obey", engine.NewRoot(), engine.Page(angzarrv1.MergeStrategy_MERGE_MANUAL, 0, someCommand()))},
+		{"sync mode SIMPLE", "SIMPLE", simple},
+		{"a page's sync mode CASCADE", "CASCADE", cascade},
+		{"another edition", "what-if", other},
+	} {
+		_, err := s.send(c.request)
+		tap.OK(status.Code(err) == codes.Unimplemented && strings.Contains(status.Convert(err).Message(), c.word),
+			c.name+" is not served yet: UNIMPLEMENTED, and said so", err)
+	}
+	tap.Is(s.events(), before, "what is not served writes nothing")
+}
+
 func missingWords(text string, words []string) string {
 	var missing []string
 	for _, word := range words {
