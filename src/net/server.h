@@ -46,8 +46,11 @@ typedef struct AzServerEvents
 	void		(*message) (void *owner, AzServerCall *call, AzBytes message);
 	/* The client sends no more. */
 	void		(*half_closed) (void *owner, AzServerCall *call);
-	/* What was sent has left the process; only after az_server_call_send.
-	 * May be NULL. */
+
+	/*
+	 * What was sent has left the process; only after az_server_call_send. May
+	 * be NULL.
+	 */
 	void		(*drained) (void *owner, AzServerCall *call);
 
 	/*

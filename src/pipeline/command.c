@@ -210,6 +210,7 @@ choose_mode(AzCommandJob *command)
 	const PbPageHeader *header = command->request->command->pages[0]->header;
 	int			mode = command->request->sync_mode;
 	int			own = PB_SYNC_MODE_UNSPECIFIED;
+
 	/* ISOLATED stands apart: on either of them it always holds. */
 	static const int strength[] = {
 		[PB_SYNC_MODE_UNSPECIFIED] = 0,[PB_SYNC_MODE_ASYNC] = 0,
@@ -445,7 +446,7 @@ answer(AzCommandJob *command)
 		.events = command->events,
 		.count = command->n_events,
 		.next_sequence = command->load.book.next_sequence +
-			(int64_t) command->n_events
+		(int64_t) command->n_events
 	};
 	PbEventBook *events = az_book_make(&book, job->arena, &job->error);
 

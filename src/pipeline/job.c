@@ -353,7 +353,8 @@ make_lane(const AzJob *job, AzBytes key)
 	if (lane == NULL)
 		return NULL;
 	memcpy(lane->bytes, key.data, key.len);
-	lane->key = (AzBytes) {lane->bytes, key.len};
+	lane->key.data = lane->bytes;
+	lane->key.len = key.len;
 	if (!az_map_put(job->jobs->lanes, lane->key, lane))
 	{
 		free(lane);
@@ -377,7 +378,8 @@ lane_key(const AzJob *job, AzBytes *key)
 	memcpy(bytes, aggregate->root, AZ_UUID_SIZE);
 	memcpy(bytes + AZ_UUID_SIZE, aggregate->domain, domain_len);
 	memcpy(bytes + AZ_UUID_SIZE + domain_len, aggregate->edition, edition_len);
-	*key = (AzBytes) {bytes, AZ_UUID_SIZE + domain_len + edition_len};
+	key->data = bytes;
+	key->len = AZ_UUID_SIZE + domain_len + edition_len;
 	return true;
 }
 

@@ -189,7 +189,7 @@ take_payload(const AzStamp *stamp, const PbEventPage *page, AzEvent *event,
 							"handler answered an event of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
 							page->event->value.len, max);
 	event->type_url = page->event->type_url;
-	event->payload = (AzBytes) {page->event->value.data,
-	page->event->value.len};
+	event->payload.data = page->event->value.data;
+	event->payload.len = page->event->value.len;
 	return true;
 }

@@ -21,7 +21,7 @@ handle_command(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	AzCommandJob *command =
-		az_command_create(az_services_jobs(call->services), &error);
+	az_command_create(az_services_jobs(call->services), &error);
 	AzJob	   *job;
 	PbCommandRequest *request;
 

@@ -21,7 +21,7 @@ get_event_book(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	AzQueryJob *query =
-		az_query_create(az_services_jobs(call->services), &error);
+	az_query_create(az_services_jobs(call->services), &error);
 	AzJob	   *job;
 	PbQuery    *request;
 

@@ -138,9 +138,9 @@ add_route(AzServices *services, const AzService *service,
 {
 	AzArena    *scratch = az_arena_create();
 	const char *path = scratch != NULL ?
-		az_arena_format(scratch, "/%s/%s", service->name, method->name) : NULL;
+	az_arena_format(scratch, "/%s/%s", service->name, method->name) : NULL;
 	bool		added = path != NULL &&
-		az_map_put(services->routes, az_bytes_of(path), (void *) method);
+	az_map_put(services->routes, az_bytes_of(path), (void *) method);
 
 	az_arena_free(scratch);
 	return added;

@@ -182,7 +182,8 @@ fill_cause(AzDbParam *params, size_t row, const AzCause *cause)
 			az_columns_set_null(&params[param], row);
 		return;
 	}
-	root = (AzBytes) {cause->source.root, AZ_UUID_SIZE};
+	root.data = cause->source.root;
+	root.len = AZ_UUID_SIZE;
 	az_columns_set_text(&params[SOURCE_DOMAIN], row, cause->source.domain);
 	az_columns_set_text(&params[SOURCE_EDITION], row, cause->source.edition);
 	az_columns_set_bytes(&params[SOURCE_ROOT], row, root);

@@ -152,7 +152,8 @@ static bool
 copy_bytes(AzBytes *copy, const AzRows *rows, size_t row, int column,
 		   AzArena *arena)
 {
-	*copy = (AzBytes) {NULL, 0};
+	copy->data = NULL;
+	copy->len = 0;
 	if (az_rows_is_null(rows, row, column))
 		return true;
 	return az_arena_copy(arena, az_rows_bytes(rows, row, column), copy);

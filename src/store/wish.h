@@ -25,6 +25,7 @@ typedef struct AzWish AzWish;
 typedef struct AzWishKind
 {
 	const char *name;
+
 	/*
 	 * Fulfils "count" wishes in the open transaction.  Sets each one's
 	 * outcome; false (with the error) when the transaction is spoiled.

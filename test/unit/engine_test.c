@@ -35,7 +35,7 @@ static void
 assert_error(const Reply *reply, AzCode code, const char *text)
 {
 	if (reply->code != code || strstr(reply->message, text) == NULL)
-		fail_msg("got %s \"%s\", not %s \"…%s…\"", az_code_name(reply->code),
+		fail_msg("got %s \"%s\", not %s \"...%s...\"", az_code_name(reply->code),
 				 reply->message, az_code_name(code), text);
 }
 
@@ -108,18 +108,21 @@ the_handler_is_given_the_history_and_the_command_on_main_unset(void **state)
 static void
 the_handler_is_given_the_newest_snapshot_unless_it_wants_full_books(void **state)
 {
+	MemoryComponent component = {
+		.name = "order",
+		.kind = "aggregate",
+		.domain = "order",
+		.address = world->address,
+		.full_books = true
+	};
+
 	put_events(3);
 	memory_db_put_snapshot(world->memory, &world->order, 1, "state");
 	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
 	assert_non_null(world->last->events->snapshot);
 	assert_int_equal(world->last->events->n_pages, 1);
 	memory_db_unregister(world->memory, "order");
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "order",.kind = "aggregate",
-						   .domain = "order",.address = world->address,
-						   .full_books = true
-					   });
+	memory_db_register(world->memory, component);
 	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
 	assert_null(world->last->events->snapshot);
 	assert_int_equal(world->last->events->n_pages, 4);
@@ -479,40 +482,48 @@ static void
 a_registration_is_in_force_for_the_next_command(void **state)
 {
 	PbCommandRequest *request = world_command(world);
+	MemoryComponent component = {
+		.name = "order",
+		.kind = "aggregate",
+		.domain = "order",
+		.address = world->address
+	};
 
 	memory_db_unregister(world->memory, "order");
 	assert_refused(request, AZ_NOT_FOUND, "\"order\"");
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "order",.kind = "aggregate",
-						   .domain = "order",.address = world->address
-					   });
+	memory_db_register(world->memory, component);
 	assert_int_equal(world_handle(world, request).code, AZ_OK);
 }
 
 static void
 a_disabled_aggregate_is_unavailable(void **state)
 {
+	MemoryComponent component = {
+		.name = "order",
+		.kind = "aggregate",
+		.domain = "order",
+		.address = world->address,
+		.disabled = true
+	};
+
 	memory_db_unregister(world->memory, "order");
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "order",.kind = "aggregate",
-						   .domain = "order",.address = world->address,
-						   .disabled = true
-					   });
+	memory_db_register(world->memory, component);
 	assert_refused(world_command(world), AZ_UNAVAILABLE, "disabled");
 }
 
 static void
 a_components_own_deadline_goes_before_the_setting(void **state)
 {
+	MemoryComponent component = {
+		.name = "order",
+		.kind = "aggregate",
+		.domain = "order",
+		.address = world->address,
+		.deadline_ms = 50
+	};
+
 	memory_db_unregister(world->memory, "order");
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "order",.kind = "aggregate",
-						   .domain = "order",.address = world->address,
-						   .deadline_ms = 50
-					   });
+	memory_db_register(world->memory, component);
 	world->handle = hold_request;
 	assert_refused(world_command(world), AZ_DEADLINE_EXCEEDED, "\"order\"");
 }
@@ -627,13 +638,16 @@ a_database_that_fails_fails_the_command_and_says_why(void **state)
 static void
 components_that_cannot_be_read_are_read_again_later(void **state)
 {
+	MemoryComponent component = {
+		.name = "stock",
+		.kind = "aggregate",
+		.domain = "stock",
+		.address = world->address
+	};
+
 	memory_db_fail_statement(world->memory, AZ_STATEMENT_COMPONENTS, 1,
 							 "53100");
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "stock",.kind = "aggregate",
-						   .domain = "stock",.address = world->address
-					   });
+	memory_db_register(world->memory, component);
 	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
 	assert_true(world->memory->executed[AZ_STATEMENT_COMPONENTS] >= 2);
 }
@@ -655,14 +669,16 @@ static void
 components_are_read_from_time_to_time_without_news(void **state)
 {
 	int			reads;
+	MemoryComponent component = {
+		.name = "stock",
+		.kind = "aggregate",
+		.domain = "stock",
+		.address = world->address
+	};
 
 	world->settings.catalog_poll_us = 1000;
 	az_engine_apply(world->engine, &world->settings);
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "stock",.kind = "aggregate",
-						   .domain = "stock",.address = world->address
-					   });
+	memory_db_register(world->memory, component);
 	world_go_on(world);
 	reads = world->memory->executed[AZ_STATEMENT_COMPONENTS];
 	while (world->memory->executed[AZ_STATEMENT_COMPONENTS] < reads + 3)

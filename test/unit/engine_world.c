@@ -44,19 +44,25 @@ world_create(void)
 		.max_message_bytes = 100000,.call_timeout_us = 5000000,
 		.max_append_retries = 5,.max_jobs = 1000
 	};
+	AzEngineSettings settings = {
+		.listen_addresses = "",.listen_port = 1310,.socket_mode = 0600,
+		.server = server,.client = client,.jobs = jobs,
+		.max_batch_jobs = 100,.max_batch_bytes = 1000000,
+		.catalog_poll_us = 60000000
+	};
+	MemoryComponent component = {
+		.name = "order",
+		.kind = "aggregate",
+		.domain = "order",
+		.address = world->address
+	};
 
 	strcpy(world->directory, "/tmp/angzarr_engine_test_XXXXXX");
 	assert_non_null(mkdtemp(world->directory));
 	snprintf(world->target, sizeof(world->target), "unix:%s/.s.angzarr.1310",
 			 world->directory);
-	world->settings = (AzEngineSettings)
-	{
-		.listen_addresses = "",.listen_port = 1310,
-		.socket_directory = world->directory,.socket_mode = 0600,
-		.server = server,.client = client,.jobs = jobs,
-		.max_batch_jobs = 100,.max_batch_bytes = 1000000,
-		.catalog_poll_us = 60000000
-	};
+	settings.socket_directory = world->directory;
+	world->settings = settings;
 	world->arena = az_arena_create();
 	world->memory = memory_db_create();
 	world->outside = az_loop_create();
@@ -66,12 +72,9 @@ world_create(void)
 	snprintf(world->address, sizeof(world->address), "grpc://127.0.0.1:%d",
 			 h2_service_port(world->service));
 	world->clients = az_channels_create(world->outside, &client);
-	memory_db_register(world->memory, (MemoryComponent)
-					   {
-						   .name = "order",.kind = "aggregate",
-						   .domain = "order",.address = world->address
-					   });
-	world->order = (AzAggregate) {.domain = "order",.edition = ""};
+	memory_db_register(world->memory, component);
+	world->order.domain = "order";
+	world->order.edition = "";
 	memset(world->order.root, 7, AZ_UUID_SIZE);
 	world->n_events = 1;
 	world->handle = answer_events;

@@ -47,11 +47,14 @@ setup(void **state)
 	memset(&error, 0, sizeof(error));
 	stamp = (AzStamp)
 	{
-		.aggregate = {.domain = "order",.edition = ""},
-		.next_sequence = 5,
-		.correlation_id = "c-1",
-		.ext = az_bytes_of("command ext"),
-		.limits = &limits
+		.aggregate =
+		{
+			.domain = "order",.edition = ""
+		},
+			.next_sequence = 5,
+			.correlation_id = "c-1",
+			.ext = az_bytes_of("command ext"),
+			.limits = &limits
 	};
 	memcpy(stamp.aggregate.root, root_bytes, AZ_UUID_SIZE);
 	pb_event_book_init(&book);

@@ -71,7 +71,7 @@ want_append(int n, int64_t expected)
 	order->event = (AzEvent)
 	{
 		.sequence = expected,.correlation_id = "",.type_url = "/a.B",
-		.payload = az_bytes_of("x")
+			.payload = az_bytes_of("x")
 	};
 	order->append.aggregate = aggregate(n);
 	order->append.events = &order->event;
