@@ -194,12 +194,13 @@ az_guc_engine_settings(AzEngineSettings *settings)
 }
 
 bool
-az_guc_listens_alike(const AzEngineSettings *a, const AzEngineSettings *b)
+az_guc_is_applicable(const AzEngineSettings *old, const AzEngineSettings *new)
 {
-	return strcmp(a->listen_addresses, b->listen_addresses) == 0 &&
-		a->listen_port == b->listen_port &&
-		strcmp(a->socket_directory, b->socket_directory) == 0 &&
-		a->socket_mode == b->socket_mode;
+	return strcmp(old->listen_addresses, new->listen_addresses) == 0 &&
+		old->listen_port == new->listen_port &&
+		strcmp(old->socket_directory, new->socket_directory) == 0 &&
+		old->socket_mode == new->socket_mode &&
+		old->max_batch_jobs >= new->max_batch_jobs;
 }
 
 static void

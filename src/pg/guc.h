@@ -17,8 +17,8 @@ extern void az_guc_define(bool preloaded);
 /* What the engine is given.  Strings stay until the settings change. */
 extern void az_guc_engine_settings(AzEngineSettings *settings);
 
-/* Whether both would listen at the same places. */
-extern bool az_guc_listens_alike(const AzEngineSettings *a,
-								 const AzEngineSettings *b);
+/* Whether an engine made with "old" can take over "new" while it runs. */
+extern bool az_guc_is_applicable(const AzEngineSettings *old,
+								 const AzEngineSettings *new);
 
 #endif

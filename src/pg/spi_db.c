@@ -243,7 +243,6 @@ run(AzSpiCall *call)
 static void
 finish(AzSpiCall *call)
 {
-	pgstat_report_activity(STATE_RUNNING, "commit");
 	PopActiveSnapshot();
 	SPI_finish();
 	CommitTransactionCommand();

@@ -270,7 +270,7 @@ create_events(AzWorker *worker)
 						  az_engine_fd(worker->engine), NULL, NULL);
 }
 
-/* Other addresses need another engine: the process is started again. */
+/* What the engine cannot take over is for the next one: it is started. */
 static void
 reload_if_asked(AzWorker *worker)
 {
@@ -285,11 +285,11 @@ reload_if_asked(AzWorker *worker)
 		return;
 	az_guc_engine_settings(&settings);
 	az_engine_apply(worker->engine, &settings);
-	if (!az_guc_listens_alike(&settings, &worker->settings) &&
+	if (!az_guc_is_applicable(&worker->settings, &settings) &&
 		!ShutdownRequestPending)
 	{
 		ereport(LOG,
-				(errmsg("angzarr is restarted to listen at other addresses")));
+				(errmsg("angzarr engine is restarted to take over settings")));
 		kill(MyProcPid, SIGTERM);
 	}
 }
