@@ -70,7 +70,8 @@ BEGIN
                   WHEN domain IS NULL THEN 'The domain is null.'
                   WHEN domain = '' THEN 'The domain is empty.'
                   WHEN length(domain) > 64
-                      THEN format('It has %s characters; the limit is 64.', length(domain))
+                      THEN format('It has %s characters; the limit is 64.',
+                                  length(domain))
                   ELSE 'It has a character that a domain may not have.' END,
               HINT = 'A domain is a lower-case letter or "_", followed by lower-case'
                      ' letters, digits, "_" and "-".';
@@ -198,7 +199,8 @@ BEGIN
         RAISE EXCEPTION 'no events to append'
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = 'The array of events is empty or null.',
-                  HINT = 'Append at least one: ARRAY[angzarr.new_event(type, payload)].';
+                  HINT = 'Append at least one: ARRAY[angzarr.new_event(type,'
+                         ' payload)].';
     END IF;
     IF array_ndims(events) <> 1 OR array_lower(events, 1) <> 1 THEN
         RAISE EXCEPTION 'invalid array of events'
@@ -208,7 +210,8 @@ BEGIN
     END IF;
     FOR _event IN
         SELECT u.type_url, u.payload, u.created_at, u.ordinal
-        FROM unnest(events) WITH ORDINALITY AS u (type_url, payload, created_at, ordinal)
+        FROM unnest(events)
+            WITH ORDINALITY AS u (type_url, payload, created_at, ordinal)
     LOOP
         _fault := CASE
             WHEN _event.type_url IS NULL THEN 'Its type_url is null.'
@@ -225,7 +228,8 @@ BEGIN
                       HINT = 'An event has a type URL and an encoded message; an empty'
                              ' message is ''''::bytea.';
         END IF;
-        PERFORM angzarr._check_payload_size(octet_length(_event.payload), _event.ordinal);
+        PERFORM angzarr._check_payload_size(octet_length(_event.payload),
+                                            _event.ordinal);
     END LOOP;
 END
 $$;
@@ -397,6 +401,32 @@ END;
 COMMENT ON FUNCTION angzarr._is_storable(text, integer, timestamptz, bigint) IS
     'whether an event could be stored and sent';
 
+CREATE FUNCTION angzarr._may_append(
+    domain text,
+    root uuid,
+    events angzarr.new_event[],
+    correlation_id text
+)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _may_append(…) -> true: a single event, and append() can take it
+    -- Not true: perhaps; _check_append looks closely.
+    SELECT angzarr._is_stream(_may_append.domain, _may_append.root,
+                              _may_append.correlation_id)
+        AND cardinality(_may_append.events) = 1
+        AND array_lower(_may_append.events, 1) = 1
+        AND angzarr._is_storable(
+            (_may_append.events[1]).type_url,
+            octet_length((_may_append.events[1]).payload),
+            (_may_append.events[1]).created_at,
+            angzarr._max_payload_size());
+END;
+COMMENT ON FUNCTION angzarr._may_append(text, uuid, angzarr.new_event[], text) IS
+    'whether append() can take the usual, a single event';
+
 CREATE FUNCTION angzarr._append_rest(
     domain text,
     root uuid,
@@ -467,10 +497,8 @@ DECLARE
     _next bigint;
     _last_at timestamptz;
 BEGIN
-    IF angzarr._is_stream(append.domain, append.root, _correlation_id) IS NOT TRUE
-        OR _count <> 1 OR array_lower(append.events, 1) <> 1
-        OR angzarr._is_storable(_event.type_url, octet_length(_event.payload),
-               _event.created_at, angzarr._max_payload_size()) IS NOT TRUE THEN
+    IF angzarr._may_append(append.domain, append.root, append.events, _correlation_id)
+        IS NOT TRUE THEN
         PERFORM angzarr._check_append(append.domain, append.root, append.events,
                                       _correlation_id);
     END IF;
@@ -502,7 +530,8 @@ BEGIN
     RETURN _next + _count;
 END
 $$;
-COMMENT ON FUNCTION angzarr.append(text, uuid, bigint, angzarr.new_event[], text, text) IS
+COMMENT ON FUNCTION angzarr.append(
+    text, uuid, bigint, angzarr.new_event[], text, text) IS
     'appends events to a stream, all or none, if it is at the expected sequence';
 
 -- What the batch functions share.  A batch is 18 flat arrays with one value
@@ -530,7 +559,8 @@ DECLARE
     _now timestamptz := clock_timestamp();
 BEGIN
     RETURN (
-        SELECT array_agg(coalesce(c.created_at, greatest(_now, max_at)) ORDER BY ordinal)
+        SELECT array_agg(coalesce(c.created_at, greatest(_now, c.max_at))
+                         ORDER BY c.ordinal)
         FROM (
             SELECT u.ordinal, u.created_at,
                 max(greatest(u.created_at, e.created_at))
@@ -747,7 +777,8 @@ BEGIN
         WHERE u.follows IS NOT TRUE
         LIMIT 1;
         IF FOUND THEN
-            PERFORM angzarr._refuse_page(_ordinal, 'It does not follow the page before.');
+            PERFORM angzarr._refuse_page(_ordinal,
+                'It does not follow the page before.');
         END IF;
     END IF;
     SELECT max(u.ordinal) INTO _ordinal
@@ -765,7 +796,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION angzarr._check_commands(uuid[], text[], text[], bigint[], integer[])
-    IS 'refuses a batch whose pages are out of order or that has two commands for a stream';
+    IS 'refuses a batch with pages out of order or two commands for one stream';
 
 CREATE FUNCTION angzarr._check_pages(
     root uuid[], domain text[], edition text[], sequence bigint[], page integer[],
@@ -828,6 +859,40 @@ COMMENT ON FUNCTION angzarr._check_pages(
     uuid[], text[], text[], bigint[], integer[], timestamptz[], text[], text[],
     bytea[], bytea[], boolean[], integer[]) IS
     'refuses a batch with a page that could not be stored or sent';
+
+CREATE FUNCTION angzarr._won(
+    root uuid[],
+    domain text[],
+    edition text[],
+    page integer[],
+    won_root uuid[],
+    won_domain text[],
+    won_edition text[]
+)
+RETURNS smallint[]
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _won(…) -> per page, 0 where its stream is among the won ones, else 1
+#variable_conflict use_column
+BEGIN
+    IF cardinality(won_root) = cardinality(array_positions(_won.page, 0)) THEN
+        RETURN array_fill(0::smallint, ARRAY[cardinality(_won.page)]);
+    END IF;
+    RETURN (
+        SELECT array_agg(CASE WHEN w.root IS NULL THEN 1 ELSE 0 END::smallint
+                         ORDER BY u.ordinal)
+        FROM unnest(_won.root, _won.domain, _won.edition)
+            WITH ORDINALITY AS u (root, domain, edition, ordinal)
+        LEFT JOIN unnest(won_root, won_domain, won_edition) AS w (root, domain, edition)
+            ON w.root = u.root AND w.domain = u.domain AND w.edition = u.edition);
+END
+$$;
+COMMENT ON FUNCTION angzarr._won(
+    uuid[], text[], text[], integer[], uuid[], text[], text[]) IS
+    'which pages of a batch belong to commands that won their place';
 
 CREATE FUNCTION angzarr._insert_firsts(
     root uuid[], domain text[], edition text[], sequence bigint[], page integer[],
@@ -899,19 +964,9 @@ BEGIN
     SELECT array_agg(w.root), array_agg(w.domain), array_agg(w.edition)
     INTO _root, _domain, _edition
     FROM won AS w;
-    RETURN CASE
-        WHEN cardinality(_root) = (SELECT count(*) FROM unnest(_insert_firsts.page) AS p
-                                   WHERE p = 0)
-            THEN array_fill(0::smallint, ARRAY[cardinality(_insert_firsts.page)])
-        ELSE (
-            SELECT array_agg(CASE WHEN w.root IS NULL THEN 1 ELSE 0 END::smallint
-                             ORDER BY u.ordinal)
-            FROM unnest(_insert_firsts.root, _insert_firsts.domain,
-                        _insert_firsts.edition)
-                WITH ORDINALITY AS u (root, domain, edition, ordinal)
-            LEFT JOIN unnest(_root, _domain, _edition) AS w (root, domain, edition)
-                ON w.root = u.root AND w.domain = u.domain AND w.edition = u.edition)
-    END;
+    RETURN angzarr._won(
+        _insert_firsts.root, _insert_firsts.domain, _insert_firsts.edition,
+        _insert_firsts.page, _root, _domain, _edition);
 END
 $$;
 COMMENT ON FUNCTION angzarr._insert_firsts(
@@ -993,4 +1048,4 @@ COMMENT ON FUNCTION angzarr.append_batch(
     uuid[], text[], text[], bigint[], integer[], timestamptz[], text[], text[],
     bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[],
     text[]) IS
-    'appends many commands at once, each whole or not at all, and says what became of each';
+    'appends many commands at once, each whole or not at all, and tells each outcome';

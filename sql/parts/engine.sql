@@ -13,7 +13,7 @@ STRICT
 VOLATILE
 PARALLEL UNSAFE;
 COMMENT ON FUNCTION angzarr._probe(uuid[], text[], text[], bigint[]) IS
-    'looks, without waiting, whether each place is 0 free, 1 taken, 2 being written, 3 ahead';
+    'whether each place is 0 free, 1 taken, 2 being written, 3 ahead; never waits';
 
 CREATE FUNCTION angzarr._probe_pages(
     root uuid[],
@@ -48,7 +48,8 @@ BEGIN
     RETURN (
         SELECT array_agg(_probed[c.command] ORDER BY c.ordinal)
         FROM (
-            SELECT u.ordinal, sum((u.page = 0)::int) OVER (ORDER BY u.ordinal) AS command
+            SELECT u.ordinal,
+                sum((u.page = 0)::int) OVER (ORDER BY u.ordinal) AS command
             FROM unnest(_probe_pages.page) WITH ORDINALITY AS u (page, ordinal)
         ) AS c
     );

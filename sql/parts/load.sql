@@ -35,7 +35,8 @@ BEGIN ATOMIC
         p.correlation_id, p.type_url, p.payload, p.external, p.ext, p.retention
     FROM unnest(_load_books.root, _load_books.domain, _load_books.edition,
                 _load_books.use_snapshot, _load_books.lower, _load_books.upper)
-        WITH ORDINALITY AS b (root, domain, edition, use_snapshot, lower, upper, ordinal)
+        WITH ORDINALITY
+        AS b (root, domain, edition, use_snapshot, lower, upper, ordinal)
     LEFT JOIN LATERAL (
         SELECT v.sequence, v.created_at, v.type_url, v.state, v.retention
         FROM angzarr.snapshots AS v

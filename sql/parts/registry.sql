@@ -10,7 +10,8 @@ AS $$
 -- _check_address(address): 22023 or 0A000 unless the engine can call it
 DECLARE
     _host_and_port text[] := regexp_match(address COLLATE "C",
-        '^grpc://([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})$');
+        '^grpc://([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])'
+        ':([0-9]{1,5})$');
     _fault text;
 BEGIN
     _fault := CASE
@@ -24,7 +25,8 @@ BEGIN
             THEN 'After "grpc://" come a host and, behind ":", a port.'
         WHEN address LIKE 'grpc://%' AND _host_and_port[3]::int NOT BETWEEN 1 AND 65535
             THEN 'Ports are 1 to 65535.'
-        WHEN _host_and_port[1] LIKE '169.254.%' OR lower(_host_and_port[1]) LIKE '[fe80:%'
+        WHEN _host_and_port[1] LIKE '169.254.%'
+            OR lower(_host_and_port[1]) LIKE '[fe80:%'
             THEN 'Link-local addresses are not called.'
     END;
     IF address LIKE 'grpcs://%' THEN
@@ -34,11 +36,12 @@ BEGIN
                   HINT = 'Use grpc://host:port or unix:/path.';
     END IF;
     IF _fault IS NOT NULL
-        OR NOT starts_with(address, 'grpc://') AND NOT starts_with(address, 'unix:') THEN
+        OR NOT (starts_with(address, 'grpc://') OR starts_with(address, 'unix:')) THEN
         RAISE EXCEPTION 'invalid address %',
                         coalesce('"' || left(address, 300) || '"', 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = coalesce(_fault, 'It begins with neither "grpc://" nor "unix:".'),
+                  DETAIL = coalesce(_fault,
+                      'It begins with neither "grpc://" nor "unix:".'),
                   HINT = 'An address is grpc://host:port or unix:/path.';
     END IF;
 END
@@ -58,7 +61,8 @@ AS $$
 DECLARE
     _owner text;
 BEGIN
-    IF name IS NULL OR length(name) > 64 OR name COLLATE "C" !~ '^[a-z_][a-z0-9_-]*$' THEN
+    IF name IS NULL OR length(name) > 64
+        OR name COLLATE "C" !~ '^[a-z_][a-z0-9_-]*$' THEN
         RAISE EXCEPTION 'invalid component name %',
                         coalesce('"' || left(name, 80) || '"', 'NULL')
             USING ERRCODE = 'invalid_parameter_value',

@@ -440,7 +440,8 @@ COMMENT ON COLUMN angzarr.dead_letters.details IS 'of the failure, as JSON';
 COMMENT ON COLUMN angzarr.dead_letters.payload IS 'encoded AngzarrDeadLetter';
 COMMENT ON COLUMN angzarr.dead_letters.occurred_at IS 'when it failed';
 COMMENT ON COLUMN angzarr.dead_letters.created_at IS 'when it was filed';
-COMMENT ON COLUMN angzarr.dead_letters.replayed_at IS 'when it was last replayed, or null';
+COMMENT ON COLUMN angzarr.dead_letters.replayed_at IS
+    'when it was last replayed, or null';
 COMMENT ON SEQUENCE angzarr.dead_letters_id_seq IS 'draws dead_letters.id';
 COMMENT ON INDEX angzarr.dead_letters_domain_idx IS 'one domain''s, newest first';
 
