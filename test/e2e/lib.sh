@@ -71,6 +71,8 @@ start() {
     local name=$1 log=$E2E/$1.log
     shift
     mkdir -p "$E2E"
+    # What an earlier run has said there must not be read before the program has begun.
+    : > "$log"
     "$@" > "$log" 2>&1 &
     STARTED_PID=$!
     end_later "$STARTED_PID"
