@@ -20,6 +20,8 @@
  */
 #define HEADER_FLOOD 16
 
+static int	begin_frame(nghttp2_session *session,
+						const nghttp2_frame_hd * head, void *owner);
 static int	begin_headers(nghttp2_session *session,
 						  const nghttp2_frame *frame, void *owner);
 static int	take_header(nghttp2_session *session, const nghttp2_frame *frame,
@@ -54,6 +56,8 @@ az_http2_server_callbacks_new(nghttp2_session_callbacks **callbacks)
 {
 	if (nghttp2_session_callbacks_new(callbacks) != 0)
 		return false;
+	nghttp2_session_callbacks_set_on_begin_frame_callback(*callbacks,
+														  begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(*callbacks,
 															begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(*callbacks, take_header);
@@ -72,6 +76,26 @@ az_http2_server_callbacks_new(nghttp2_session_callbacks **callbacks)
 
 /* ---- what comes in ---- */
 
+/*
+ * nghttp2 passes over headers of a stream that is gone or was left out; a
+ * stream of its own that a client opens out of order is an error, though.
+ */
+static int
+begin_frame(nghttp2_session *session, const nghttp2_frame_hd * head,
+			void *owner)
+{
+	AzHttp2Server *http2 = owner;
+
+	if (head->type != NGHTTP2_HEADERS ||
+		head->stream_id % 2 == 0 || head->stream_id >= http2->last_stream_id ||
+		nghttp2_session_find_stream(session, head->stream_id) != NULL)
+		return 0;
+	if (nghttp2_session_terminate_session(session,
+										  NGHTTP2_PROTOCOL_ERROR) != 0)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	return 0;
+}
+
 static int
 begin_headers(nghttp2_session *session, const nghttp2_frame *frame,
 			  void *owner)
@@ -83,7 +107,9 @@ begin_headers(nghttp2_session *session, const nghttp2_frame *frame,
 	http2->block_bytes = 0;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
-	if (connection->calls.count < connection->limits.max_streams)
+	http2->last_stream_id = frame->hd.stream_id;
+	if (!http2->is_calmed &&
+		connection->calls.count < connection->limits.max_streams)
 		call = az_server_call_create(connection, frame->hd.stream_id);
 	if (call == NULL)
 	{
@@ -218,6 +244,9 @@ exceeds(AzRate *rate, size_t limit)
 static void
 calm(AzHttp2Server *http2, const char *what)
 {
+	if (http2->is_calmed)
+		return;
+	http2->is_calmed = true;
 	az_log(AZ_LOG_DEBUG, "closing a connection: too many %s", what);
 	if (nghttp2_session_terminate_session(http2->session,
 										  NGHTTP2_ENHANCE_YOUR_CALM) != 0)
@@ -259,6 +288,9 @@ sent_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
 	AzHttp2Server *http2 = owner;
 
+	/* Clients measure the line with a PING for what they receive. */
+	if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+		http2->controls.count = 0;
 	if (frame->hd.type == NGHTTP2_HEADERS &&
 		(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		sent_last_headers(http2, frame->hd.stream_id);

@@ -24,6 +24,8 @@ struct AzHttp2Server
 	AzRate		resets;
 	AzRate		controls;
 	size_t		block_bytes;	/* of the header block that is arriving */
+	int32_t		last_stream_id; /* the newest the client opened */
+	bool		is_calmed;		/* ended for making work; takes no calls */
 	bool		is_leaving;		/* goodbye waits for an answer to PING */
 };
 

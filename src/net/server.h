@@ -26,7 +26,9 @@ typedef struct AzServerLimits
 	size_t		max_output_bytes;	/* not yet written, per connection, before
 									 * it stops reading */
 	size_t		max_resets;		/* by the client, per second and connection */
-	size_t		max_control_frames; /* PING and SETTINGS, likewise */
+	size_t		max_control_frames; /* PING, SETTINGS, PRIORITY and empty DATA
+									 * with no answer of ours between them,
+									 * likewise */
 	int64_t		handshake_timeout_us;	/* until the client preface is there */
 	int64_t		idle_timeout_us;	/* a connection without calls; 0 = never */
 	int64_t		keepalive_us;	/* PING after so long a silence; 0 = never */

@@ -111,6 +111,21 @@ a_flood_of_pings_ends_the_connection(void **state)
 }
 
 static void
+pings_between_answers_do_no_harm(void **state)
+{
+	connect_peer();
+	for (int i = 0; i < 100; i++)
+	{
+		H2Stream   *stream = call_with("/echo", "measure me");
+
+		TURN_UNTIL(stream->closed);
+		nghttp2_submit_ping(stage.peer->session, NGHTTP2_FLAG_NONE, NULL);
+	}
+	TURN_UNTIL(stage.peer->n_pings == 100);
+	assert_int_equal(stage.peer->n_goaways, 0);
+}
+
+static void
 a_flood_of_settings_ends_the_connection(void **state)
 {
 	connect_peer();
@@ -241,6 +256,23 @@ a_frame_against_the_rules_is_answered_with_goaway(void **state)
 	assert_int_equal(stage.peer->goaway_code, NGHTTP2_PROTOCOL_ERROR);
 	stage.clock_offset += SECOND;
 	TURN_UNTIL(az_server_connections(stage.server) == 0);
+}
+
+static void
+a_stream_opened_out_of_order_is_answered_with_goaway(void **state)
+{
+	/* ":method: POST", ":scheme: http", ":path: /", from the table. */
+	static const char block[] = "\x83\x86\x84";
+
+	connect_peer();
+	h2_peer_send_frame(stage.peer, NGHTTP2_HEADERS,
+					   NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 5,
+					   block, 3);
+	h2_peer_send_frame(stage.peer, NGHTTP2_HEADERS,
+					   NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3,
+					   block, 3);
+	TURN_UNTIL(stage.peer->ended);
+	assert_int_equal(stage.peer->goaway_code, NGHTTP2_PROTOCOL_ERROR);
 }
 
 /* ---- timeouts ---- */
@@ -544,6 +576,7 @@ main(void)
 		STAGE_TEST(resets_now_and_then_do_no_harm),
 		STAGE_TEST(resets_that_the_client_provokes_count_as_its_own),
 		STAGE_TEST(a_flood_of_pings_ends_the_connection),
+		STAGE_TEST(pings_between_answers_do_no_harm),
 		STAGE_TEST(a_flood_of_settings_ends_the_connection),
 		STAGE_TEST(a_flood_of_priorities_ends_the_connection),
 		STAGE_TEST(a_flood_of_empty_data_ends_the_connection),
@@ -553,6 +586,7 @@ main(void)
 		STAGE_TEST(streams_over_the_limit_are_refused),
 		STAGE_TEST(what_is_not_http2_is_closed_at_once),
 		STAGE_TEST(a_frame_against_the_rules_is_answered_with_goaway),
+		STAGE_TEST(a_stream_opened_out_of_order_is_answered_with_goaway),
 		STAGE_TEST(a_client_that_says_nothing_is_closed_after_the_handshake_timeout),
 		STAGE_TEST(an_idle_connection_is_told_goodbye),
 		STAGE_TEST(a_connection_with_a_call_is_not_idle),
