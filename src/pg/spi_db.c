@@ -249,6 +249,9 @@ finish(AzSpiCall *call)
 	call->db->is_open = false;
 	call->db->transaction = NULL;
 	pgstat_report_activity(STATE_IDLE, NULL);
+	/* Told to die while waiting for a standby: nothing may be answered. */
+	if (ProcDiePending)
+		CHECK_FOR_INTERRUPTS();
 }
 
 /* Prepared at first use, kept for the life of the process. */

@@ -46,7 +46,30 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE one');
 engine_runs($node, 'copy', 'a database copied from one with the extension gets an engine');
 engine_runs($node, 'one', 'and its template has one again');
 
+# Also when nobody can connect to the one it was copied from.
+$node->safe_psql('postgres', 'CREATE DATABASE closed TEMPLATE one');
+$node->safe_psql('postgres', 'ALTER DATABASE closed ALLOW_CONNECTIONS false');
+$node->restart;
+engine_runs($node, 'one', 'the server is up again');
+engine_is_gone($node, 'closed', 'a database that is closed has no engine');
+$node->safe_psql('postgres', 'CREATE DATABASE opened TEMPLATE closed');
+engine_runs($node, 'opened', 'a copy of it has one');
+$node->safe_psql('postgres', 'ALTER DATABASE closed ALLOW_CONNECTIONS true');
+engine_runs($node, 'closed', 'and so has the closed one when it is opened');
+$node->safe_psql('postgres', 'DROP DATABASE closed');
+$node->safe_psql('postgres', 'DROP DATABASE opened');
+
+# In the database that all others are copied from.
+$node->safe_psql('template1', 'CREATE EXTENSION angzarr');
+engine_runs($node, 'template1', 'the usual template can have one');
+$node->safe_psql('postgres', 'CREATE DATABASE usual');
+engine_runs($node, 'usual', 'then every new database has one');
+$node->safe_psql('template1', 'DROP EXTENSION angzarr');
+$node->safe_psql('postgres', 'DROP DATABASE usual');
+
 # Dropping, in the ways there are.
+engine_runs($node, 'two', 'the second database has its engine');
+engine_runs($node, 'copy', 'and so has the copy');
 my $kept = engine_pid($node, 'two');
 $node->safe_psql('two', 'BEGIN; DROP EXTENSION angzarr; ROLLBACK');
 $node->safe_psql('two', 'BEGIN; SAVEPOINT s; DROP EXTENSION angzarr; ROLLBACK TO s; COMMIT');
