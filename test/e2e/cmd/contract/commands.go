@@ -73,7 +73,7 @@ func (s *suite) checkMergeStrategies() {
 	for _, c := range []struct {
 		merge    angzarrv1.MergeStrategy
 		expected uint32
-	}{{strict, 1}, {strict, 4}, {commutative, 4}, {angzarrv1.MergeStrategy_MERGE_UNSPECIFIED, 9}} {
+	}{{strict, 1}, {strict, 4}, {commutative, 1}, {commutative, 4}, {angzarrv1.MergeStrategy_MERGE_UNSPECIFIED, 9}} {
 		_, err := s.send(engine.Request("obey-three", id, engine.Page(c.merge, c.expected, someCommand())))
 		want := fmt.Sprintf("Sequence mismatch: command expects %d, aggregate is at 3", c.expected)
 		tap.OK(status.Code(err) == codes.FailedPrecondition && status.Convert(err).Message() == want,
@@ -239,8 +239,12 @@ func (s *suite) checkRejections() {
 			"a rejection's details are passed on byte for byte ("+name+")",
 			fmt.Sprintf("got  %x", answer.details), fmt.Sprintf("want %x", peer.RejectionDetails))
 	}
+	answer, err := s.raw(handleCommand, mustMarshal(engine.Request("reject-long", engine.NewRoot(), page(0))), nil)
+	tap.OK(err == nil && answer.status == "9" && len(answer.details) == peer.LongDetails &&
+		bytes.Count(answer.details, []byte{0xa5}) == peer.LongDetails,
+		fmt.Sprintf("details of %d bytes are passed on whole", peer.LongDetails), err)
 	before := len(s.peer.Calls("reject-plain"))
-	_, err := s.send(engine.Request("reject-plain", engine.NewRoot(), page(0)))
+	_, err = s.send(engine.Request("reject-plain", engine.NewRoot(), page(0)))
 	tap.OK(status.Code(err) == codes.FailedPrecondition && status.Convert(err).Message() == "no" &&
 		len(status.Convert(err).Details()) == 0, "a rejection without details gets none", err)
 	tap.Is(len(s.peer.Calls("reject-plain"))-before, 1, "a rejected command is not tried again")

@@ -31,6 +31,7 @@ const handleCommand = "/io.angzarr.v1.CommandHandlerCoordinatorService/HandleCom
 
 // answer is what a call got, as it came over the wire.
 type answer struct {
+	http            int
 	status, message string
 	details         []byte
 	header          http.Header
@@ -40,12 +41,18 @@ type answer struct {
 // raw makes one gRPC call by hand; the payload is framed unless a header says
 // how it is encoded.
 func (s *suite) raw(path string, payload []byte, header map[string]string) (*answer, error) {
-	framed := make([]byte, 5, 5+len(payload))
-	binary.BigEndian.PutUint32(framed[1:], uint32(len(payload)))
+	body := framed(payload)
 	if header["grpc-encoding"] != "" {
-		framed[0] = 1
+		body[0] = 1
 	}
-	return s.post(path, append(framed, payload...), header)
+	return s.post(path, body, header)
+}
+
+// framed puts the length before a message.
+func framed(payload []byte) []byte {
+	frame := make([]byte, 5, 5+len(payload))
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(payload)))
+	return append(frame, payload...)
 }
 
 // post sends a body of any bytes.
@@ -77,7 +84,7 @@ func (s *suite) post(path string, body []byte, header map[string]string) (*answe
 }
 
 func readAnswer(response *http.Response) (*answer, error) {
-	a := &answer{header: response.Header}
+	a := &answer{http: response.StatusCode, header: response.Header}
 	var err error
 	if a.body, err = io.ReadAll(response.Body); err != nil {
 		return nil, err
@@ -115,7 +122,27 @@ func (s *suite) checkProtocol() {
 		tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.InvalidArgument)),
 			c.name+" as a request is INVALID_ARGUMENT", err, a)
 	}
-	a, err := s.raw(handleCommand, []byte{0x1f, 0x8b}, map[string]string{"grpc-encoding": "gzip"})
+	request := mustMarshal(engine.Request("aggregate", engine.NewRoot(), page(0)))
+	written := s.events()
+	for _, c := range []struct {
+		name string
+		body []byte
+	}{
+		{"a request of no message", nil},
+		{"a request that ends within its message", framed(request)[:20]},
+		{"a request of two messages", append(framed(request), framed(request)...)},
+	} {
+		a, err := s.post(handleCommand, c.body, nil)
+		tap.OK(err == nil && a.status != "" && a.status != "0" && a.message != "",
+			c.name+" is refused in words", err, a)
+	}
+	tap.Is(s.events(), written, "requests that are not one message write nothing")
+	a, err := s.post(handleCommand, framed(request), map[string]string{"Content-Type": "application/json"})
+	tap.OK(err == nil && a.http == http.StatusUnsupportedMediaType,
+		"a request that is not gRPC is HTTP status 415", err, a)
+	a, err = s.post(handleCommand, framed(request), map[string]string{"Content-Type": "application/grpc+proto"})
+	tap.OK(err == nil && a.status == "0", "application/grpc+proto is gRPC, too", err, a)
+	a, err = s.raw(handleCommand, []byte{0x1f, 0x8b}, map[string]string{"grpc-encoding": "gzip"})
 	tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.Unimplemented)),
 		"a compressed request is UNIMPLEMENTED", err, a)
 	tap.OK(err == nil && strings.Contains(a.header.Get("Grpc-Accept-Encoding"), "identity"),

@@ -20,6 +20,7 @@ import (
 const (
 	RejectionMessage = "100 % naïve – \"no\"\nsecond line"
 	RevocationReason = "the stock was counted again"
+	LongDetails      = 6000 // bytes
 )
 
 // RejectionDetails are status details of a kind that nobody but sender and
@@ -54,6 +55,7 @@ var Behaviours = map[string]func(x *exchange){
 	"big-answer":        func(x *exchange) { x.sendEvents(&angzarrv1.EventBook{Pages: sized(25, 200<<10)}) },
 	"reject":            func(x *exchange) { x.status(codes.Aborted, RejectionMessage, RejectionDetails) },
 	"reject-late":       func(x *exchange) { x.statusAfterHeaders(codes.Aborted, RejectionMessage, RejectionDetails) },
+	"reject-long":       func(x *exchange) { x.status(codes.FailedPrecondition, "no", bytes.Repeat([]byte{0xa5}, LongDetails)) },
 	"reject-plain":      func(x *exchange) { x.status(codes.FailedPrecondition, "no", nil) },
 	"revoke":            revoke,
 	"notify":            notify,
