@@ -3,7 +3,7 @@
  *
  * Memory: "transaction" lives from begin to the end of the transaction and
  * holds nothing but what one execute needs; it is reset after each.  Results
- * and error texts are copied into the caller's arena.  Kept plans belong to
+ * and error texts are copied into the caller's arena, by way of "failure".  Kept plans belong to
  * the server and stay for the life of the process.
  *
  * Interrupts: outside of a statement a request to cancel is held back, since
@@ -28,6 +28,7 @@ typedef struct AzSpiDb
 	AzDb		base;			/* must come first */
 	bool		is_open;		/* a transaction that is not spoiled */
 	MemoryContext transaction;
+	MemoryContext failure;		/* reset after each */
 	uint64		(*components_generation) (void);
 	SPIPlanPtr	plans[AZ_STATEMENT_COUNT];
 } AzSpiDb;
@@ -74,6 +75,8 @@ az_spi_db_create(uint64 (*generation) (void))
 
 	db->base.port = &spi_port;
 	db->components_generation = generation;
+	db->failure = AllocSetContextCreate(TopMemoryContext, "angzarr failure",
+										ALLOCSET_SMALL_SIZES);
 	HOLD_CANCEL_INTERRUPTS();
 	return &db->base;
 }
@@ -163,15 +166,13 @@ guard(void (*body) (AzSpiCall *call), AzSpiCall *call, AzError *error)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *data;
-
 		/* Raising the error has set the counter to zero. */
 		HOLD_CANCEL_INTERRUPTS();
-		MemoryContextSwitchTo(caller);
-		data = CopyErrorData();
+		/* FreeErrorData would leave something behind. */
+		MemoryContextSwitchTo(call->db->failure);
+		set_error(CopyErrorData(), call->arena, error);
 		FlushErrorState();
-		set_error(data, call->arena, error);
-		FreeErrorData(data);
+		MemoryContextReset(call->db->failure);
 	}
 	PG_END_TRY();
 
