@@ -349,15 +349,19 @@ fail_output(AzConnection *connection, int cause)
 	lose(connection, AZ_UNAVAILABLE, "%s", strerror(cause));
 }
 
+static bool
+is_blocked(const AzConnection *connection)
+{
+	return az_buffer_bytes(&connection->unsent).len > 0;
+}
+
 static void
 watch_socket(AzConnection *connection)
 {
-	bool		blocked = az_buffer_bytes(&connection->unsent).len > 0;
-
 	if (connection->state == LOST)
 		return;
 	if (!az_loop_watch(connection->loop, &connection->watch,
-					   blocked ? EPOLLIN | EPOLLOUT : EPOLLIN))
+					   is_blocked(connection) ? EPOLLIN | EPOLLOUT : EPOLLIN))
 		lose(connection, AZ_UNAVAILABLE, "%s", strerror(errno));
 }
 
@@ -462,7 +466,8 @@ settle(AzConnection *connection)
 		connection->events->lost(connection->owner, &connection->why);
 		return;
 	}
-	if (connection->http2 != NULL &&
+	/* A socket that is full says when it is not: no need to try before. */
+	if (connection->http2 != NULL && !is_blocked(connection) &&
 		az_http2_client_has_output(connection->http2))
 		az_loop_defer(connection->loop, &connection->output);
 	arm_timer(connection);

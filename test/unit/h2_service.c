@@ -421,7 +421,10 @@ static void
 start_session(H2Connection *connection)
 {
 	uint32_t	most = connection->service->script.max_streams;
-	nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, most};
+	nghttp2_settings_entry entries[] = {
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 8 * 1024 * 1024},
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, most}
+	};
 	nghttp2_session_callbacks *callbacks;
 
 	nghttp2_session_callbacks_new(&callbacks);
@@ -432,8 +435,8 @@ start_session(H2Connection *connection)
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
 	nghttp2_session_server_new(&connection->session, callbacks, connection);
 	nghttp2_session_callbacks_del(callbacks);
-	nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, &entry,
-							most == 0 ? 0 : 1);
+	nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, entries,
+							most == 0 ? 1 : 2);
 	nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0, 1 << 24);
 	az_loop_watch(connection->service->loop, &connection->watch, EPOLLIN);
 	flush_soon(connection);
