@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
@@ -45,6 +46,7 @@ static void before_rename(RenameStmt *statement);
 static void before_alter(AlterDatabaseStmt *statement);
 static void before_alter_set(AlterDatabaseSetStmt *statement);
 static DefElem *find_option(List *options, const char *name);
+static bool may_create_databases(void);
 static bool may_copy(Oid database);
 static bool allows_connections(Oid database);
 static bool read_database(Oid database, FormData_pg_database * row);
@@ -185,13 +187,30 @@ find_option(List *options, const char *name)
 	return NULL;
 }
 
+/* The server has this function, but not every 15.x lets others call it. */
+static bool
+may_create_databases(void)
+{
+	HeapTuple	role;
+	bool		may;
+
+	if (superuser())
+		return true;
+	role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	if (!HeapTupleIsValid(role))
+		return false;
+	may = ((Form_pg_authid) GETSTRUCT(role))->rolcreatedb;
+	ReleaseSysCache(role);
+	return may;
+}
+
 /* As CREATE DATABASE has it: the owner, or anybody for a template. */
 static bool
 may_copy(Oid database)
 {
 	FormData_pg_database row;
 
-	return have_createdb_privilege() &&
+	return may_create_databases() &&
 		(pg_database_ownercheck(database, GetUserId()) ||
 		 (read_database(database, &row) && row.datistemplate));
 }
