@@ -138,7 +138,8 @@ take_encoding(AzServerRequest *request, AzBytes value)
 static void
 take_custom(AzServerRequest *request, AzBytes name, AzBytes value)
 {
-	if (!az_metadata_is_custom((const char *) name.data))
+	if (name.data[0] == ':' ||
+		!az_metadata_is_custom((const char *) name.data))
 		return;
 	if (!az_metadata_add(&request->metadata, request->arena, name, value))
 		az_error_out_of_memory(&request->refusal);
