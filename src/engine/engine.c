@@ -33,6 +33,7 @@ struct AzEngine
 	AzTimer		catalog_timer;	/* the next read without news */
 	int64_t		catalog_poll_us;
 	bool		catalog_is_due;
+	bool		catalog_failed; /* its last read: the timer says when again */
 	char		listening[512];
 };
 
@@ -45,6 +46,7 @@ static bool listen_tcp(AzEngine *engine, const char *addresses, int port,
 static bool listen_unix(AzEngine *engine, const AzEngineSettings *settings,
 						AzArena *arena, AzError *error);
 static void note_listening(AzEngine *engine, const char *host, int port);
+static bool wants_catalog(const AzEngine *engine);
 static void read_catalog(AzEngine *engine);
 static bool read_catalog_now(AzEngine *engine, AzError *error);
 static void catalog_due(AzTimer *timer);
@@ -123,8 +125,7 @@ int
 az_engine_timeout_ms(const AzEngine *engine)
 {
 	if (engine->jobs->ready != NULL || engine->jobs->wishes != NULL ||
-		engine->catalog_is_due ||
-		az_catalog_is_stale(engine->catalog, engine->db))
+		wants_catalog(engine))
 		return 0;
 	return az_loop_timeout_ms(engine->loop);
 }
@@ -258,17 +259,25 @@ note_listening(AzEngine *engine, const char *host, int port)
 				 "%s%s", comma, host);
 }
 
-/* Reads the components when there is news, or long no reading. */
+/* When there is news, or long no reading; after a failure not at once. */
+static bool
+wants_catalog(const AzEngine *engine)
+{
+	return engine->catalog_is_due ||
+		(!engine->catalog_failed &&
+		 az_catalog_is_stale(engine->catalog, engine->db));
+}
+
 static void
 read_catalog(AzEngine *engine)
 {
 	AzError		error = {0};
 	bool		was_read;
 
-	if (!engine->catalog_is_due &&
-		!az_catalog_is_stale(engine->catalog, engine->db))
+	if (!wants_catalog(engine))
 		return;
 	was_read = read_catalog_now(engine, &error);
+	engine->catalog_failed = !was_read;
 	if (!was_read)
 		az_log(AZ_LOG_WARNING, "could not read the registered components: %s",
 			   error.message);

@@ -146,6 +146,9 @@ find_handler(AzCommandJob *command)
 	if (strcmp(domain, "_angzarr") == 0)
 		return az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
 							"commands to domain \"_angzarr\" are not served in this version");
+	if (!az_catalog_was_read(job->jobs->catalog))
+		return az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
+							"the registered components could not be read yet");
 	component = az_catalog_aggregate(job->jobs->catalog, domain);
 	if (component == NULL)
 	{

@@ -48,6 +48,12 @@ az_catalog_is_stale(const AzCatalog *catalog, AzDb *db)
 }
 
 bool
+az_catalog_was_read(const AzCatalog *catalog)
+{
+	return catalog->was_read;
+}
+
+bool
 az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error, AzArena *arena)
 {
 	/* Taken first: what changes while we read makes us read again. */

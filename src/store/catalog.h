@@ -23,6 +23,9 @@ extern void az_catalog_free(AzCatalog *catalog);
 /* Whether the database has news since it was last read. */
 extern bool az_catalog_is_stale(const AzCatalog *catalog, AzDb *db);
 
+/* Whether it was ever read: before, nobody can say who is registered. */
+extern bool az_catalog_was_read(const AzCatalog *catalog);
+
 /*
  * Reads all components in the open transaction; on failure the old ones
  * stay.  Pointers to components are good until the next read.

@@ -648,8 +648,51 @@ components_that_cannot_be_read_are_read_again_later(void **state)
 	memory_db_fail_statement(world->memory, AZ_STATEMENT_COMPONENTS, 1,
 							 "53100");
 	memory_db_register(world->memory, component);
+	while (world->memory->executed[AZ_STATEMENT_COMPONENTS] < 2)
+		world_go_on(world);
 	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
-	assert_true(world->memory->executed[AZ_STATEMENT_COMPONENTS] >= 2);
+}
+
+static void
+fail_components(MemoryDb *memory, AzStatementId statement)
+{
+	if (statement == AZ_STATEMENT_COMPONENTS)
+		memory_db_fail_statement(memory, statement, 1, "55P03");
+}
+
+static void
+components_that_cannot_be_read_are_not_asked_for_at_every_turn(void **state)
+{
+	MemoryComponent component = {
+		.name = "stock",
+		.kind = "aggregate",
+		.domain = "stock",
+		.address = world->address
+	};
+	int			reads;
+
+	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
+	reads = world->memory->executed[AZ_STATEMENT_COMPONENTS];
+	world->memory->before = fail_components;
+	memory_db_register(world->memory, component);
+	for (int i = 0; i < 20; i++)
+		world_go_on(world);
+	assert_int_equal(world->memory->executed[AZ_STATEMENT_COMPONENTS],
+					 reads + 1);
+	assert_true(az_engine_timeout_ms(world->engine) > 0);
+	/* What was registered before is served on. */
+	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
+}
+
+static void
+before_the_components_are_known_a_domain_is_not_called_unknown(void **state)
+{
+	world_free(world);
+	world = world_create();
+	world->memory->before = fail_components;
+	assert_true(world_start(world));
+	assert_refused(world_command(world), AZ_UNAVAILABLE,
+				   "could not be read yet");
 }
 
 static void
@@ -1075,6 +1118,8 @@ main(void)
 		TEST(correlation_and_trace_travel_to_business_logic),
 		TEST(a_database_that_fails_fails_the_command_and_says_why),
 		TEST(components_that_cannot_be_read_are_read_again_later),
+		TEST(components_that_cannot_be_read_are_not_asked_for_at_every_turn),
+		TEST(before_the_components_are_known_a_domain_is_not_called_unknown),
 		TEST(an_idle_engine_asks_the_database_nothing),
 		TEST(components_are_read_from_time_to_time_without_news),
 		TEST(a_book_is_the_newest_snapshot_and_the_pages_after_it),
