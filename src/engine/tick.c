@@ -20,6 +20,7 @@
 /* The order of the kinds within a tick. */
 static const AzWishKind *const kinds[] = {&az_append_kind, &az_load_kind};
 
+#define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static size_t take_wishes(AzTick *tick, AzJobs *jobs);
@@ -30,7 +31,9 @@ static bool run_kinds(AzTick *tick, const size_t ends[N_KINDS], bool safely,
 					  AzError *error);
 static bool run_kind(AzTick *tick, const AzWishKind *kind, AzWish **wishes,
 					 size_t count, bool safely, AzError *error);
-static void run_alone(AzTick *tick, AzWish *wish);
+static size_t run_each(AzTick *tick, AzJobs *jobs, size_t count);
+static bool run_alone(AzTick *tick, AzWish *wish, AzError *error);
+static void put_back(AzTick *tick, AzJobs *jobs, size_t first, size_t count);
 static void fail_wish(AzWish *wish, const AzError *error);
 static const char *keep_text(AzArena *arena, const char *text);
 
@@ -73,8 +76,7 @@ az_tick_run(AzTick *tick, AzJobs *jobs)
 		az_log(AZ_LOG_DEBUG, "batch of %zu failed and is run again: %s",
 			   count, error.message);
 		if (!run_batch(tick, ends, true, &error))
-			for (size_t i = 0; i < count; i++)
-				run_alone(tick, tick->wishes[i]);
+			count = run_each(tick, jobs, count);
 	}
 	for (size_t i = 0; i < count; i++)
 		tick->wishes[i]->done(tick->wishes[i]);
@@ -163,25 +165,59 @@ run_kind(AzTick *tick, const AzWishKind *kind, AzWish **wishes, size_t count,
 	return kind->run(tick->db, wishes, count, tick->scratch, error);
 }
 
-/* One wish in a transaction of its own: what fails now is its own fault. */
-static void
-run_alone(AzTick *tick, AzWish *wish)
+/*
+ * Each wish in a transaction of its own: what fails now is its own fault.
+ *
+ * But for a lock that somebody else holds, perhaps on the whole table: each
+ * wish would wait for it in turn, and nothing else be done meanwhile.  So the
+ * rest is left for the next tick.  Returns how many were run.
+ */
+static size_t
+run_each(AzTick *tick, AzJobs *jobs, size_t count)
 {
-	AzError		error = {0};
+	for (size_t i = 0; i < count; i++)
+	{
+		AzWish	   *wish = tick->wishes[i];
+		AzError		error = {0};
+		bool		fulfilled = run_alone(tick, wish, &error);
+		bool		was_locked = strcmp(error.sqlstate, LOCK_TIMEOUT) == 0;
 
-	if (!az_db_begin(tick->db, tick->scratch, &error))
-	{
-		fail_wish(wish, &error);
-		return;
+		if (!fulfilled && was_locked && wish->kind == &az_append_kind)
+			wish->outcome = AZ_WISH_BUSY;
+		else if (!fulfilled)
+			fail_wish(wish, &error);
+		az_arena_reset(tick->scratch);
+		if (was_locked)
+		{
+			put_back(tick, jobs, i + 1, count);
+			return i + 1;
+		}
 	}
-	if (!run_kind(tick, wish->kind, &wish, 1, true, &error))
+	return count;
+}
+
+static bool
+run_alone(AzTick *tick, AzWish *wish, AzError *error)
+{
+	if (!az_db_begin(tick->db, tick->scratch, error))
+		return false;
+	if (run_kind(tick, wish->kind, &wish, 1, true, error))
+		return az_db_commit(tick->db, tick->scratch, error);
+	az_db_rollback(tick->db);
+	return false;
+}
+
+/* To the head of the queue, in the same order. */
+static void
+put_back(AzTick *tick, AzJobs *jobs, size_t first, size_t count)
+{
+	while (count > first)
 	{
-		az_db_rollback(tick->db);
-		fail_wish(wish, &error);
-		return;
+		AzWish	   *wish = tick->wishes[--count];
+
+		DL_PREPEND2(jobs->wishes, wish, previous, next);
+		jobs->n_wishes++;
 	}
-	if (!az_db_commit(tick->db, tick->scratch, &error))
-		fail_wish(wish, &error);
 }
 
 /* The error outlives the tick in the job's arena. */

@@ -225,6 +225,29 @@ a_commit_that_fails_stores_nothing_and_is_tried_again(void **state)
 	assert_int_equal(stored(0), 1);
 }
 
+static void
+a_lock_in_the_way_keeps_a_tick_short_and_fails_no_append(void **state)
+{
+	AzAggregate locked = aggregate(1);
+
+	memory_db_poison(memory, &locked, "55P03");
+	for (int n = 0; n < 10; n++)
+		want_append(n, 0);
+	want_load(10);
+	az_tick_run(&tick, &jobs);
+	/* The batch twice, the one before the locked one, the locked one. */
+	assert_int_equal(memory->begun, 4);
+	assert_int_equal(done_order, 2);
+	assert_true(orders[0].append.appended);
+	assert_int_equal(orders[1].append.wish.outcome, AZ_WISH_BUSY);
+	assert_int_equal(jobs.n_wishes, 9);
+	az_tick_run(&tick, &jobs);
+	assert_int_equal(memory->begun, 5);
+	assert_int_equal(done_order, 11);
+	for (int n = 0; n < 10; n++)
+		assert_int_equal(stored(n), n == 1 ? 0 : 1);
+}
+
 static bool
 refuse_to_begin(AzDb *db, AzArena *scratch, AzError *error)
 {
@@ -345,6 +368,7 @@ main(void)
 		TEST(a_race_lost_in_the_batch_is_run_again_in_its_safe_form),
 		TEST(only_the_one_at_fault_fails_when_the_batch_does),
 		TEST(a_commit_that_fails_stores_nothing_and_is_tried_again),
+		TEST(a_lock_in_the_way_keeps_a_tick_short_and_fails_no_append),
 		TEST(a_database_that_is_gone_fails_every_wish_once),
 		TEST(a_busy_aggregate_is_told_so_and_nothing_is_stored),
 		TEST(a_tick_takes_no_more_wishes_than_allowed_oldest_first),
