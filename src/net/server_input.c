@@ -15,6 +15,7 @@
 static void receive(AzServerCall *call, AzBytes data);
 static bool keep(AzServerCall *call, AzBytes data);
 static size_t deliver(AzServerCall *call, AzBytes input);
+static bool has_patience(AzServerCall *call);
 static void refuse_frame(AzServerCall *call, AzFrameResult why,
 						 AzBytes frame);
 static void allow_more(AzServerCall *call, size_t bytes);
@@ -105,10 +106,33 @@ deliver(AzServerCall *call, AzBytes input)
 			refuse_frame(call, result, rest);
 			break;
 		}
+		if (!has_patience(call))
+			break;
 		context->events->message(context->owner, call, message);
 		total += used;
 	}
 	return total;
+}
+
+/*
+ * Small questions may have large answers: one read can hold thousands of
+ * them, and a client that grants no window takes none of the answers.
+ */
+static bool
+has_patience(AzServerCall *call)
+{
+	const AzServerConnection *connection = call->connection;
+	const AzServerLimits *limits = &connection->limits;
+	AzError		error = {0};
+
+	if (!call->responded || connection->queued <=
+		2 * limits->max_output_bytes + limits->max_message_bytes)
+		return true;
+	az_error_set(&error, call->arena, AZ_RESOURCE_EXHAUSTED,
+				 "%zu bytes of answers on this connection wait to be read",
+				 connection->queued);
+	az_server_call_fail(call, &error);
+	return false;
 }
 
 static void

@@ -312,6 +312,23 @@ memory_that_is_out_for_a_message_ends_its_call(void **state)
 	expect_working_connection();
 }
 
+static void
+a_call_that_asks_on_without_taking_answers_is_ended(void **state)
+{
+	nghttp2_settings_entry none = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0};
+	H2Stream   *stream;
+
+	connect_peer();
+	nghttp2_submit_settings(stage.peer->session, NGHTTP2_FLAG_NONE, &none, 1);
+	stream = begin_call("/chat");
+	for (int i = 0; i < 64; i++)
+		h2_peer_send_message(stage.peer, stream, filler, 256 * KB, i == 63);
+	TURN_UNTIL(stage.n_early == 1);
+	assert_in_range(stage.message_bytes, 8 * MB, 9 * MB);
+	turns(20);
+	assert_in_range(stage.message_bytes, 8 * MB, 9 * MB);
+}
+
 int
 main(void)
 {
@@ -330,6 +347,7 @@ main(void)
 		STAGE_TEST(unfinished_messages_of_a_connection_are_held_within_a_budget),
 		STAGE_TEST(a_call_that_goes_gives_the_budget_back),
 		STAGE_TEST(padding_does_not_use_up_the_windows),
+		STAGE_TEST(a_call_that_asks_on_without_taking_answers_is_ended),
 		STAGE_TEST(memory_that_is_out_for_a_message_ends_its_call),
 	};
 
