@@ -308,7 +308,9 @@ look_if_asked(AzWorker *worker)
 	version = az_catalog_scan_version();
 	if (version == NULL)
 		end(worker, AZ_SLOT_NOT_NEEDED);
-	if (strcmp(version, worker->version) != 0)
+	/* Dropped and created anew, it has other tables: begin anew too. */
+	if (strcmp(version, worker->version) != 0 ||
+		az_catalog_scan_events() != events_table)
 		end(worker, AZ_SLOT_STOPPED);
 	MemoryContextSwitchTo(caller);
 }
