@@ -360,13 +360,11 @@ stamp_events(AzCommandJob *command, const PbEventBook *book)
 		.aggregate = command->aggregate,
 		.next_sequence = command->load.book.next_sequence,
 		.correlation_id = cover->correlation_id,
+		.ext = cover->ext,
 		.isolated = command->isolated,
 		.limits = &job->jobs->settings.validation
 	};
 
-	if (cover->ext != NULL &&
-		!az_encode(cover->ext, job->arena, &stamp.ext, &job->error))
-		return false;
 	return az_stamp_events(&stamp, book, &command->events,
 						   &command->n_events, job->arena, &job->error);
 }
@@ -384,7 +382,9 @@ append_events(AzJob *job)
 	append->count = command->n_events;
 	append->wish.bytes = 0;
 	for (size_t i = 0; i < command->n_events; i++)
-		append->wish.bytes += command->events[i].payload.len + 256;
+		append->wish.bytes += command->events[i].payload.len +
+			command->events[i].external.len + command->events[i].ext.len +
+			strlen(command->events[i].type_url) + 256;
 	return az_job_wish(job, &append->wish, &az_append_kind);
 }
 

@@ -16,6 +16,8 @@ static bool check_size(const AzStamp *stamp, const PbEventBook *book,
 					   AzArena *arena, AzError *error);
 static bool choose_ext(const AzStamp *stamp, const PbCover *cover,
 					   AzBytes *ext, AzArena *arena, AzError *error);
+static bool encode_external(const PbPayloadReference *external,
+							AzBytes *bytes, AzArena *arena, AzError *error);
 static bool stamp_page(const AzStamp *stamp, const PbEventPage *page,
 					   AzEvent *event, AzArena *arena, AzError *error);
 static bool check_number(const PbEventPage *page, int64_t sequence,
@@ -108,15 +110,46 @@ check_size(const AzStamp *stamp, const PbEventBook *book, AzArena *arena,
 	return true;
 }
 
-/* The handler's where its book has one, else the command's: contract 1. */
+/*
+ * The handler's where its book has one, else the command's: contract 1.
+ * Unknown fields are not stored: a few bytes of them could take more memory
+ * to read again than a stored message may.
+ */
 static bool
 choose_ext(const AzStamp *stamp, const PbCover *cover, AzBytes *ext,
 		   AzArena *arena, AzError *error)
 {
-	*ext = stamp->ext;
-	if (cover == NULL || cover->ext == NULL)
+	const PbAny *chosen = cover != NULL && cover->ext != NULL ?
+	cover->ext : stamp->ext;
+	PbAny		known;
+
+	*ext = (AzBytes)
+	{
+		NULL, 0
+	};
+	if (chosen == NULL)
 		return true;
-	return az_encode(cover->ext, arena, ext, error);
+	known = *chosen;
+	known.base.n_unknown_fields = 0;
+	return az_encode(&known, arena, ext, error);
+}
+
+/* Without unknown fields, as above. */
+static bool
+encode_external(const PbPayloadReference *external, AzBytes *bytes,
+				AzArena *arena, AzError *error)
+{
+	PbPayloadReference known = *external;
+	PbTimestamp stored_at;
+
+	known.base.n_unknown_fields = 0;
+	if (known.stored_at != NULL)
+	{
+		stored_at = *known.stored_at;
+		stored_at.base.n_unknown_fields = 0;
+		known.stored_at = &stored_at;
+	}
+	return az_encode(&known, arena, bytes, error);
 }
 
 static bool
@@ -175,7 +208,7 @@ take_payload(const AzStamp *stamp, const PbEventPage *page, AzEvent *event,
 
 	event->type_url = "";
 	if (page->payload_case == PB_EVENT_PAGE_EXTERNAL)
-		return az_encode(page->external, arena, &event->external, error) &&
+		return encode_external(page->external, &event->external, arena, error) &&
 			(event->external.len > 0 ||
 			 az_error_set(error, arena, AZ_INTERNAL,
 						  "handler answered an empty payload reference at sequence %" PRId64,
@@ -188,6 +221,10 @@ take_payload(const AzStamp *stamp, const PbEventPage *page, AzEvent *event,
 		return az_error_set(error, arena, AZ_RESOURCE_EXHAUSTED,
 							"handler answered an event of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
 							page->event->value.len, max);
+	if (az_type_name(page->event->type_url)[0] == '\0')
+		return az_error_set(error, arena, AZ_INTERNAL,
+							"handler answered an event without a type at sequence %" PRId64,
+							event->sequence);
 	event->type_url = page->event->type_url;
 	event->payload.data = page->event->value.data;
 	event->payload.len = page->event->value.len;

@@ -12,7 +12,7 @@ typedef struct AzStamp
 	AzAggregate aggregate;
 	int64_t		next_sequence;
 	const char *correlation_id; /* the command's */
-	AzBytes		ext;			/* the command's, encoded; or empty */
+	const PbAny *ext;			/* the command's, or NULL */
 	bool		isolated;
 	const AzValidationLimits *limits;
 } AzStamp;

@@ -38,12 +38,16 @@ fixed_time(void)
 
 static const AzClock fixed_clock = {fixed_time, fixed_time};
 
+static PbAny command_ext;
+
 /* A book of two good events for an aggregate that is at 5. */
 static int
 setup(void **state)
 {
 	arena = az_arena_create();
 	az_clock_set(&fixed_clock);
+	pb_any_init(&command_ext);
+	command_ext.type_url = (char *) "/command.Ext";
 	memset(&error, 0, sizeof(error));
 	stamp = (AzStamp)
 	{
@@ -53,7 +57,7 @@ setup(void **state)
 		},
 			.next_sequence = 5,
 			.correlation_id = "c-1",
-			.ext = az_bytes_of("command ext"),
+			.ext = &command_ext,
 			.limits = &limits
 	};
 	memcpy(stamp.aggregate.root, root_bytes, AZ_UUID_SIZE);
@@ -111,7 +115,8 @@ events_are_numbered_from_next_sequence_and_get_the_commands_marks(void **state)
 	{
 		assert_int_equal(events[i].sequence, 5 + i);
 		assert_string_equal(events[i].correlation_id, "c-1");
-		assert_true(az_bytes_equal(events[i].ext, az_bytes_of("command ext")));
+		assert_non_null(memmem(events[i].ext.data, events[i].ext.len,
+							   "/command.Ext", 12));
 		assert_int_equal(events[i].created_at_us, NOW);
 		assert_string_equal(events[i].type_url, "/shop.ItemAdded");
 		assert_int_equal(events[i].payload.len, 10);
@@ -164,7 +169,8 @@ the_handlers_ext_replaces_the_commands(void **state)
 	cover.domain = (char *) "";
 	book.cover = &cover;
 	assert_true(run());
-	assert_false(az_bytes_equal(events[0].ext, az_bytes_of("command ext")));
+	assert_null(memmem(events[0].ext.data, events[0].ext.len,
+					   "/command.Ext", 12));
 	assert_non_null(memmem(events[0].ext.data, events[0].ext.len, "/x.Y", 4));
 }
 
@@ -230,6 +236,52 @@ an_event_without_payload_is_refused(void **state)
 {
 	pages[1].payload_case = 0;
 	assert_refused(AZ_INTERNAL, "without payload", "6");
+}
+
+static void
+an_event_without_a_type_is_refused(void **state)
+{
+	static const char *const nothing[] = {"", "/", "type.googleapis.com/"};
+
+	for (int i = 0; i < 3; i++)
+	{
+		payloads[1].type_url = (char *) nothing[i];
+		assert_false(az_stamp_events(&stamp, &book, &events, &count, arena,
+									 &error));
+		assert_int_equal(error.code, AZ_INTERNAL);
+		assert_non_null(strstr(error.message, "without a type at sequence 6"));
+	}
+}
+
+static void
+unknown_fields_of_an_ext_or_a_reference_are_not_stored(void **state)
+{
+	ProtobufCMessageUnknownField unknown = {
+		.tag = 1000,.wire_type = 0,.len = 1,.data = (uint8_t *) "\1"
+	};
+	PbPayloadReference reference = PB_PAYLOAD_REFERENCE_INIT;
+	PbTimestamp stored_at = PB_TIMESTAMP_INIT;
+	ProtobufCMessage *const with[] = {
+		&command_ext.base, &reference.base, &stored_at.base
+	};
+	AzBytes		ext;
+	AzBytes		external;
+
+	reference.uri = (char *) "s3://x";
+	reference.stored_at = &stored_at;
+	pages[0].payload_case = PB_EVENT_PAGE_EXTERNAL;
+	pages[0].external = &reference;
+	assert_true(az_stamp_events(&stamp, &book, &events, &count, arena, &error));
+	ext = events[0].ext;
+	external = events[0].external;
+	for (int i = 0; i < 3; i++)
+	{
+		with[i]->n_unknown_fields = 1;
+		with[i]->unknown_fields = &unknown;
+	}
+	assert_true(az_stamp_events(&stamp, &book, &events, &count, arena, &error));
+	assert_true(az_bytes_equal(events[0].ext, ext));
+	assert_true(az_bytes_equal(events[0].external, external));
 }
 
 static void
@@ -317,6 +369,8 @@ main(void)
 		TEST(an_impossible_created_at_is_refused),
 		TEST(an_event_without_payload_is_refused),
 		TEST(an_external_payload_is_kept_as_its_reference),
+		TEST(an_event_without_a_type_is_refused),
+		TEST(unknown_fields_of_an_ext_or_a_reference_are_not_stored),
 		TEST(a_payload_over_the_limit_is_refused_naming_the_setting),
 		TEST(more_pages_than_allowed_are_refused_naming_the_setting),
 		TEST(no_event_goes_past_the_last_sequence),
