@@ -148,6 +148,35 @@ events_carry_the_commands_correlation_id_and_ext(void **state)
 	assert_false(events[0].isolated);
 }
 
+/* What takes much memory for its size, in a request that may take much. */
+static void
+an_ext_of_unknown_fields_does_not_close_the_aggregate(void **state)
+{
+	static uint8_t fields[8 * 1024];
+	static uint8_t payload[40 * 1024];
+	ProtobufCMessageUnknownField unknown = {
+		.tag = 1000,.wire_type = 0,.len = sizeof(fields),.data = fields
+	};
+	PbCommandRequest *request = world_command(world);
+	PbAny		ext = PB_ANY_INIT;
+	Reply		reply;
+
+	/* One byte of the first, then many more of field 15. */
+	for (size_t i = 0; i < sizeof(fields); i++)
+		fields[i] = i % 2 == 0 ? 1 : 15 << 3;
+	fields[sizeof(fields) - 1] = 1;
+	fields[sizeof(fields) - 2] = 0x81;
+	ext.type_url = (char *) "/tenant.Id";
+	ext.base.n_unknown_fields = 1;
+	ext.base.unknown_fields = &unknown;
+	request->command->cover->ext = &ext;
+	request->command->pages[0]->command->value.data = payload;
+	request->command->pages[0]->command->value.len = sizeof(payload);
+	reply = world_handle(world, request);
+	assert_error(&reply, AZ_OK, "");
+	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
+}
+
 static void
 an_isolated_commands_events_are_stored_as_isolated(void **state)
 {
@@ -1089,6 +1118,7 @@ main(void)
 		TEST(the_handler_is_given_the_history_and_the_command_on_main_unset),
 		TEST(the_handler_is_given_the_newest_snapshot_unless_it_wants_full_books),
 		TEST(events_carry_the_commands_correlation_id_and_ext),
+		TEST(an_ext_of_unknown_fields_does_not_close_the_aggregate),
 		TEST(an_isolated_commands_events_are_stored_as_isolated),
 		TEST(an_answer_without_events_is_ok_and_stores_nothing),
 		TEST(an_answer_with_no_variant_set_is_no_events),
