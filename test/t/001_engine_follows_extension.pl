@@ -90,7 +90,7 @@ is(engine_pid($node, 'two'), $kept, 'the engine of another database is not touch
 $node->safe_psql('one', 'CREATE EXTENSION angzarr');
 engine_runs($node, 'one', 'created again, it has an engine again');
 $kept = engine_pid($node, 'one');
-$node->safe_psql('one', 'DROP EXTENSION angzarr; CREATE EXTENSION angzarr');
+$node->safe_psql('one', 'BEGIN; DROP EXTENSION angzarr; CREATE EXTENSION angzarr; COMMIT');
 new_engine_runs($node, 'one', $kept,
 	'dropped and created in one go, its engine forgets what was registered before');
 ok( $node->poll_query_until('one',
