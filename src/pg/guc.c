@@ -30,6 +30,7 @@ typedef struct AzIntSetting
 
 int			az_guc_drain_timeout_ms;
 int			az_guc_max_databases;
+int			az_guc_max_memory_kb;
 
 static int	call_timeout_ms;
 static int	catalog_poll_interval_ms;
@@ -120,6 +121,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.max_jobs",
 		"Requests under way at a time.",
 	&max_jobs, 20000, 1, 10000000, 0},
+	{"angzarr.max_memory",
+		"Memory that an engine may take besides what the server shares.",
+	&az_guc_max_memory_kb, 1048576, 64 * KB, INT_MAX, GUC_UNIT_KB},
 	{"angzarr.max_message_size",
 		"One message of a client or of business logic.",
 	&max_message_size_kb, 4096, 1, 512 * KB, GUC_UNIT_KB},

@@ -7,6 +7,7 @@
 /* Settings that only the host itself looks at. */
 extern int	az_guc_drain_timeout_ms;
 extern int	az_guc_max_databases;
+extern int	az_guc_max_memory_kb;
 
 /*
  * Defines the settings.  "preloaded": also those that are fixed when the

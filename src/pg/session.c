@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "utils/guc.h"
 
+#include "pg/guc.h"
 #include "pg/session.h"
 
 typedef struct AzPin
@@ -44,6 +45,7 @@ az_session_prepare(void)
 		SetConfigOption(pin->name, pin->value, PGC_SUSET, PGC_S_OVERRIDE);
 	az_session_require_flush();
 	raise_descriptor_limit();
+	az_session_limit_memory();
 }
 
 void
@@ -52,6 +54,21 @@ az_session_require_flush(void)
 	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
 		SetConfigOption("synchronous_commit", "local", PGC_SUSET,
 						PGC_S_OVERRIDE);
+}
+
+void
+az_session_limit_memory(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_DATA, &limit) == 0)
+	{
+		limit.rlim_cur = Min((rlim_t) az_guc_max_memory_kb * 1024,
+							 limit.rlim_max);
+		if (setrlimit(RLIMIT_DATA, &limit) == 0)
+			return;
+	}
+	ereport(LOG, (errmsg("could not limit the engine's memory: %m")));
 }
 
 /* Each client is a descriptor, and the usual soft limit is 1024. */

@@ -281,6 +281,7 @@ reload_if_asked(AzWorker *worker)
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 	az_session_require_flush();
+	az_session_limit_memory();
 	if (worker->engine == NULL)
 		return;
 	az_guc_engine_settings(&settings);
