@@ -168,7 +168,8 @@ before_alter_set(AlterDatabaseSetStmt *statement)
 		pg_strncasecmp(set->name, SETTING_PREFIX, strlen(SETTING_PREFIX)) != 0)
 		return;
 	database = get_database_oid(statement->dbname, true);
-	if (OidIsValid(database))
+	/* It may fail and be caught: then the restart is all that comes of it. */
+	if (OidIsValid(database) && pg_database_ownercheck(database, GetUserId()))
 		az_queue_restart(database);
 }
 

@@ -30,6 +30,21 @@ listens('one', "$directory/.s.angzarr.1310", 'ALTER DATABASE SET reaches the eng
 my $pid = engine_pid($node, 'one');
 $node->safe_psql('postgres', "ALTER DATABASE one SET work_mem = '8MB'");
 is(engine_pid($node, 'one'), $pid, 'other settings do not disturb it');
+my $started_at = "SELECT started_at FROM angzarr.workers WHERE database = 'one'";
+my $since = $node->safe_psql('one', $started_at);
+$node->safe_psql('postgres', 'CREATE ROLE stranger');
+$node->safe_psql('one', <<'SQL');
+SET ROLE stranger;
+DO $$
+BEGIN
+    ALTER DATABASE one SET angzarr.listen_port = 1312;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END
+$$;
+SQL
+is($node->safe_psql('one', "$started_at AND state = 'running'"),
+	$since, 'nor does who may not set them, and catches that error');
 $node->safe_psql('postgres', 'ALTER DATABASE one SET angzarr.listen_port = 1311');
 listens('one', "$directory/.s.angzarr.1311", 'so does the port');
 $node->safe_psql('postgres', 'ALTER DATABASE one RESET ALL');
