@@ -61,7 +61,9 @@ SELECT set_eq('functions', $$VALUES
     ('new_event(text, bytea, timestamp with time zone) -> angzarr.new_event', 'sql is'),
     ('next_sequence(text, uuid, text) -> bigint', 'plpgsql ss'),
     ('register_aggregate(text, text, text, interval, integer, boolean) -> text', 'plpgsql vu'),
-    ('unregister(text) -> void', 'plpgsql vu')
+    ('root_of(text, text) -> uuid', 'sql is'),
+    ('unregister(text) -> void', 'plpgsql vu'),
+    ('uuid5(uuid, text) -> uuid', 'c is')
 $$, 'there are exactly these functions');
 
 -- Nobody may do anything until it is granted.
