@@ -170,7 +170,8 @@ run_kind(AzTick *tick, const AzWishKind *kind, AzWish **wishes, size_t count,
  *
  * But for a lock that somebody else holds, perhaps on the whole table: each
  * wish would wait for it in turn, and nothing else be done meanwhile.  So the
- * rest is left for the next tick.  Returns how many were run.
+ * append that met it is busy, and the rest, or the load that met it too, is
+ * left for the next tick.  Returns how many were run.
  */
 static size_t
 run_each(AzTick *tick, AzJobs *jobs, size_t count)
@@ -181,16 +182,17 @@ run_each(AzTick *tick, AzJobs *jobs, size_t count)
 		AzError		error = {0};
 		bool		fulfilled = run_alone(tick, wish, &error);
 		bool		was_locked = strcmp(error.sqlstate, LOCK_TIMEOUT) == 0;
+		size_t		run = wish->kind == &az_append_kind ? i + 1 : i;
 
-		if (!fulfilled && was_locked && wish->kind == &az_append_kind)
+		if (was_locked)
 			wish->outcome = AZ_WISH_BUSY;
 		else if (!fulfilled)
 			fail_wish(wish, &error);
 		az_arena_reset(tick->scratch);
 		if (was_locked)
 		{
-			put_back(tick, jobs, i + 1, count);
-			return i + 1;
+			put_back(tick, jobs, run, count);
+			return run;
 		}
 	}
 	return count;

@@ -248,6 +248,29 @@ a_lock_in_the_way_keeps_a_tick_short_and_fails_no_append(void **state)
 		assert_int_equal(stored(n), n == 1 ? 0 : 1);
 }
 
+static void
+a_load_that_meets_a_lock_waits_for_the_next_tick(void **state)
+{
+	AzAggregate locked = aggregate(1);
+
+	memory_db_poison(memory, &locked, "55P03");
+	for (int n = 0; n < 4; n++)
+		want_load(n);
+	az_tick_run(&tick, &jobs);
+	assert_int_equal(done_order, 1);
+	assert_int_equal(jobs.n_wishes, 3);
+	az_tick_run(&tick, &jobs);
+	assert_int_equal(done_order, 1);
+	memory_db_poison(memory, &locked, NULL);
+	az_tick_run(&tick, &jobs);
+	assert_int_equal(done_order, 4);
+	for (int n = 0; n < 4; n++)
+	{
+		assert_int_equal(orders[n].done, 1);
+		assert_int_equal(orders[n].load.wish.outcome, AZ_WISH_FULFILLED);
+	}
+}
+
 static bool
 refuse_to_begin(AzDb *db, AzArena *scratch, AzError *error)
 {
@@ -369,6 +392,7 @@ main(void)
 		TEST(only_the_one_at_fault_fails_when_the_batch_does),
 		TEST(a_commit_that_fails_stores_nothing_and_is_tried_again),
 		TEST(a_lock_in_the_way_keeps_a_tick_short_and_fails_no_append),
+		TEST(a_load_that_meets_a_lock_waits_for_the_next_tick),
 		TEST(a_database_that_is_gone_fails_every_wish_once),
 		TEST(a_busy_aggregate_is_told_so_and_nothing_is_stored),
 		TEST(a_tick_takes_no_more_wishes_than_allowed_oldest_first),
