@@ -100,14 +100,14 @@ $$;
 COMMENT ON FUNCTION angzarr._check_component(text, text) IS
     'refuses a component whose name or domain is invalid or taken';
 
-CREATE FUNCTION angzarr._check_options(deadline interval, max_in_flight integer)
+CREATE FUNCTION angzarr._check_deadline(deadline interval)
 RETURNS void
 LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
--- _check_options(deadline, max_in_flight): 22023 unless both are in range
+-- _check_deadline(deadline): 22023 unless it is 1 millisecond to 1 day, or null
 BEGIN
     IF deadline < interval '1 millisecond' OR deadline > interval '1 day' THEN
         RAISE EXCEPTION 'invalid deadline %', deadline
@@ -115,23 +115,16 @@ BEGIN
                   DETAIL = 'A deadline is 1 millisecond to 1 day.',
                   HINT = 'Leave it null to use angzarr.call_timeout.';
     END IF;
-    IF max_in_flight NOT BETWEEN 1 AND 100000 THEN
-        RAISE EXCEPTION 'invalid max_in_flight %', max_in_flight
-            USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = 'It is 1 to 100000 calls at one time.',
-                  HINT = 'Leave it null to use the setting.';
-    END IF;
 END
 $$;
-COMMENT ON FUNCTION angzarr._check_options(interval, integer) IS
-    'refuses options of a component that are out of range';
+COMMENT ON FUNCTION angzarr._check_deadline(interval) IS
+    'refuses a deadline of a component that is out of range';
 
 CREATE FUNCTION angzarr.register_aggregate(
     domain text,
     address text,
     name text DEFAULT NULL,
     deadline interval DEFAULT NULL,
-    max_in_flight integer DEFAULT NULL,
     send_snapshots boolean DEFAULT true
 )
 RETURNS text
@@ -140,8 +133,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
--- register_aggregate(domain, address | name, deadline, max_in_flight,
---     send_snapshots) -> the component's name, which is the domain by default
+-- register_aggregate(domain, address | name, deadline, send_snapshots)
+-- -> the component's name, which is the domain by default
 -- Commands for the domain are from the commit on handled at the address.
 DECLARE
     _name text := coalesce(name, domain);
@@ -149,16 +142,16 @@ BEGIN
     PERFORM angzarr._check_domain(domain);
     PERFORM angzarr._check_address(address);
     PERFORM angzarr._check_component(_name, domain);
-    PERFORM angzarr._check_options(deadline, max_in_flight);
+    PERFORM angzarr._check_deadline(deadline);
     INSERT INTO angzarr.components
-        (name, kind, domain, address, deadline, max_in_flight, send_snapshots)
-    VALUES (_name, 'aggregate', domain, address, deadline, max_in_flight,
+        (name, kind, domain, address, deadline, send_snapshots)
+    VALUES (_name, 'aggregate', domain, address, deadline,
             coalesce(send_snapshots, true));
     RETURN _name;
 END
 $$;
 COMMENT ON FUNCTION angzarr.register_aggregate(
-    text, text, text, interval, integer, boolean) IS
+    text, text, text, interval, boolean) IS
     'sends the commands of a domain to the business logic at an address';
 
 CREATE FUNCTION angzarr._raise_unknown(name text)

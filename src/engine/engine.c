@@ -163,6 +163,7 @@ void
 az_engine_drain(AzEngine *engine)
 {
 	az_server_drain(engine->server);
+	az_services_stop(engine->services);
 }
 
 bool

@@ -2,8 +2,8 @@
  * grpc.health.v1.Health: whether this server serves.
  *
  * Whoever can be asked serves: the engine listens only while it does its
- * work.  So states never change, and a Watch says its first state and stays
- * open.
+ * work.  So a state changes once, when the server stops: a Watch says its
+ * first state, stays open, and ends with NOT_SERVING.
  */
 #include "service/health.h"
 
@@ -17,13 +17,14 @@
 
 static void check(AzServiceCall *call, AzBytes message);
 static void watch(AzServiceCall *call, AzBytes message);
+static void stop_watch(AzServiceCall *call);
 static const char *read_service(AzServiceCall *call, AzBytes message);
 static bool is_served(const char *name);
 static void answer(AzServiceCall *call, int status, bool last);
 
 static const AzMethod methods[] = {
 	{.name = "Check",.message = check},
-	{.name = "Watch",.message = watch},
+	{.name = "Watch",.message = watch,.stopping = stop_watch},
 	{NULL}
 };
 
@@ -57,6 +58,12 @@ watch(AzServiceCall *call, AzBytes message)
 	if (name != NULL)
 		answer(call, is_served(name) ? PB_SERVING_STATUS_SERVING
 			   : PB_SERVING_STATUS_SERVICE_UNKNOWN, false);
+}
+
+static void
+stop_watch(AzServiceCall *call)
+{
+	answer(call, PB_SERVING_STATUS_NOT_SERVING, false);
 }
 
 /* The name asked for, or NULL when the call has been ended. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "codec/decode.h"
 #include "codec/messages.h"
@@ -15,6 +16,8 @@ struct AzServices
 {
 	AzJobs	   *jobs;
 	AzMap	   *routes;			/* path → AzMethod */
+	AzServiceCall *open;
+	bool		is_stopping;
 };
 
 static bool add_routes(AzServices *services);
@@ -27,6 +30,7 @@ static void call_half_closed(void *owner, AzServerCall *server_call);
 static void call_closed(void *owner, AzServerCall *server_call, bool early);
 static void fail_text(AzServerCall *call, AzCode code, const char *format,
 					  const char *value);
+static void stop_call(AzServiceCall *call);
 static bool take_metadata(AzServiceCall *call, AzJob *job);
 
 const AzServerEvents az_service_events = {
@@ -65,6 +69,16 @@ AzJobs *
 az_services_jobs(const AzServices *services)
 {
 	return services->jobs;
+}
+
+void
+az_services_stop(AzServices *services)
+{
+	AzServiceCall *call;
+
+	services->is_stopping = true;
+	DL_FOREACH2(services->open, call, next)
+		stop_call(call);
 }
 
 void
@@ -170,6 +184,9 @@ call_opened(void *owner, AzServerCall *server_call)
 	call->call = server_call;
 	call->method = method;
 	az_server_call_set_state(server_call, call);
+	DL_APPEND2(services->open, call, previous, next);
+	if (services->is_stopping)
+		stop_call(call);
 }
 
 static void
@@ -213,6 +230,7 @@ call_closed(void *owner, AzServerCall *server_call, bool early)
 
 	if (call == NULL)
 		return;
+	DL_DELETE2(call->services->open, call, previous, next);
 	if (call->job != NULL)
 		az_job_cancel(call->job);
 	call->job = NULL;
@@ -231,6 +249,17 @@ fail_text(AzServerCall *call, AzCode code, const char *format,
 	error.code = code;
 	error.message = text;
 	az_server_call_finish(call, &error);
+}
+
+/* A call that is answered already takes no notice of this. */
+static void
+stop_call(AzServiceCall *call)
+{
+	if (call->job != NULL)
+		return;
+	if (call->method->stopping != NULL)
+		call->method->stopping(call);
+	fail_text(call->call, AZ_UNAVAILABLE, "%s", "the server is stopping");
 }
 
 /* What travels from callers to business logic: contract section 3. */

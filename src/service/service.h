@@ -23,6 +23,8 @@ typedef struct AzMethod
 	void		(*half_closed) (AzServiceCall *call);
 	/* The call is over; also told when "job" was given up before it. */
 	void		(*closed) (AzServiceCall *call);
+	/* The server stops and no job is under way: the last thing to say. */
+	void		(*stopping) (AzServiceCall *call);
 } AzMethod;
 
 typedef struct AzService
@@ -43,12 +45,20 @@ struct AzServiceCall
 	size_t		messages;		/* requests seen */
 	AzJob	   *job;			/* working on it, or NULL */
 	void	   *state;			/* the method's own, in the call's arena */
+	AzServiceCall *previous;	/* among the open calls */
+	AzServiceCall *next;
 };
 
 /* NULL when memory is out. */
 extern AzServices *az_services_create(AzJobs *jobs);
 extern void az_services_free(AzServices *services);
 extern AzJobs *az_services_jobs(const AzServices *services);
+
+/*
+ * The server stops: calls with a job under way go on to their end, all
+ * others end with UNAVAILABLE, those that begin from now on too.
+ */
+extern void az_services_stop(AzServices *services);
 
 /* What az_server_create wants; the owner is the AzServices. */
 extern const AzServerEvents az_service_events;

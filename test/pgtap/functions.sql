@@ -24,7 +24,7 @@ SELECT set_eq('functions', $$VALUES
     ('_check_domain(text) -> void', 'plpgsql is'),
     ('_check_lengths(integer[]) -> void', 'plpgsql is'),
     ('_check_new_events(angzarr.new_event[]) -> void', 'plpgsql ss'),
-    ('_check_options(interval, integer) -> void', 'plpgsql is'),
+    ('_check_deadline(interval) -> void', 'plpgsql is'),
     ('_check_pages(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], boolean[], integer[]) -> void', 'plpgsql ss'),
     ('_check_payload_size(bigint, bigint) -> void', 'plpgsql ss'),
     ('_check_root(uuid) -> void', 'plpgsql is'),
@@ -60,7 +60,7 @@ SELECT set_eq('functions', $$VALUES
     ('events_of(text, uuid, text, bigint, bigint) -> setof angzarr.events', 'plpgsql ss'),
     ('new_event(text, bytea, timestamp with time zone) -> angzarr.new_event', 'sql is'),
     ('next_sequence(text, uuid, text) -> bigint', 'plpgsql ss'),
-    ('register_aggregate(text, text, text, interval, integer, boolean) -> text', 'plpgsql vu'),
+    ('register_aggregate(text, text, text, interval, boolean) -> text', 'plpgsql vu'),
     ('root_of(text, text) -> uuid', 'sql is'),
     ('unregister(text) -> void', 'plpgsql vu'),
     ('uuid5(uuid, text) -> uuid', 'c is')

@@ -4,8 +4,8 @@
 -- A domain and an address are enough; the name is the domain's.
 SELECT angzarr.register_aggregate('shop', 'grpc://localhost:50051');
 SELECT angzarr.register_aggregate('stock', 'unix:/run/stock.sock', name => 'stock-keeper',
-    deadline => '2.5 seconds', max_in_flight => 10, send_snapshots => false);
-SELECT name, kind, domain, address, deadline, max_in_flight, send_snapshots, enabled, contract,
+    deadline => '2.5 seconds', send_snapshots => false);
+SELECT name, kind, domain, address, deadline, send_snapshots, enabled, contract,
     owner = current_user AS mine
 FROM angzarr.components ORDER BY name;
 
@@ -72,7 +72,6 @@ SELECT angzarr.register_aggregate('bad', 'grpc://localhost:50051', name => 'Not 
 SELECT angzarr.register_aggregate('bad', 'grpc://localhost:50051', deadline => '0');
 \echo :LAST_ERROR_SQLSTATE
 SELECT angzarr.register_aggregate('bad', 'grpc://localhost:50051', deadline => '2 days');
-SELECT angzarr.register_aggregate('bad', 'grpc://localhost:50051', max_in_flight => 0);
 \echo :LAST_ERROR_SQLSTATE
 
 -- Nothing of that was registered.

@@ -1002,6 +1002,21 @@ a_draining_engine_ends_what_is_open_and_takes_nothing_new(void **state)
 }
 
 static void
+a_health_watch_does_not_hold_up_the_end(void **state)
+{
+	Reply		reply;
+
+	world_send(world, "/grpc.health.v1.Health/Watch", az_bytes_of(""), NULL,
+			   &reply);
+	while (az_engine_is_drained(world->engine))
+		world_go_on(world);
+	az_engine_drain(world->engine);
+	world_until(world, &reply.came);
+	assert_true(az_engine_is_drained(world->engine));
+	assert_int_not_equal(reply.code, AZ_OK);
+}
+
+static void
 an_engine_freed_with_work_under_way_leaves_nothing(void **state)
 {
 	Reply		reply;
@@ -1163,6 +1178,7 @@ main(void)
 		TEST(more_requests_at_once_than_allowed_are_refused),
 		TEST(what_happened_is_counted),
 		TEST(a_draining_engine_ends_what_is_open_and_takes_nothing_new),
+		TEST(a_health_watch_does_not_hold_up_the_end),
 		TEST(an_engine_freed_with_work_under_way_leaves_nothing),
 		TEST(it_says_where_it_listens_and_who_else_does),
 		TEST(memory_that_runs_out_at_the_start_is_told),

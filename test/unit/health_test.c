@@ -39,17 +39,24 @@ watch(const char *service)
 	ask("/grpc.health.v1.Health/Watch", service);
 }
 
-/* The status in the one answer. */
+/* The status in one answer. */
 static int
-status(void)
+status_of(size_t place)
 {
 	PbHealthCheckResponse *response;
 
-	assert_int_equal(call->n_sent, 1);
-	response = az_decode(&pb_health_check_response_descriptor, call->sent[0],
-						 call->arena, NULL);
+	response = az_decode(&pb_health_check_response_descriptor,
+						 call->sent[place], call->arena, NULL);
 	assert_non_null(response);
 	return response->status;
+}
+
+/* The status in the only answer. */
+static int
+status(void)
+{
+	assert_int_equal(call->n_sent, 1);
+	return status_of(0);
 }
 
 static int
@@ -112,6 +119,27 @@ a_watch_says_the_state_and_stays_open(void **state)
 }
 
 static void
+a_watch_hears_that_the_server_stops_and_ends(void **state)
+{
+	watch("");
+	assert_int_equal(call->n_sent, 1);
+	az_services_stop(services);
+	assert_int_equal(call->n_sent, 2);
+	assert_int_equal(status_of(1), PB_SERVING_STATUS_NOT_SERVING);
+	assert_true(call->finished);
+	assert_int_equal(call->code, AZ_UNAVAILABLE);
+}
+
+static void
+a_call_that_begins_while_the_server_stops_is_turned_away(void **state)
+{
+	az_services_stop(services);
+	check("");
+	assert_true(call->finished);
+	assert_int_equal(call->code, AZ_UNAVAILABLE);
+}
+
+static void
 a_watch_of_an_unknown_service_says_so_and_stays_open(void **state)
 {
 	watch("io.angzarr.v1.Nothing");
@@ -152,6 +180,8 @@ main(void)
 		TEST(every_served_service_serves),
 		TEST(a_check_of_an_unknown_service_is_not_found_naming_it),
 		TEST(a_watch_says_the_state_and_stays_open),
+		TEST(a_watch_hears_that_the_server_stops_and_ends),
+		TEST(a_call_that_begins_while_the_server_stops_is_turned_away),
 		TEST(a_watch_of_an_unknown_service_says_so_and_stays_open),
 		TEST(a_request_that_does_not_decode_is_refused),
 	};
