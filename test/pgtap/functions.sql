@@ -49,6 +49,10 @@ SELECT set_eq('functions', $$VALUES
     ('_refuse_page(bigint, text) -> void', 'plpgsql is'),
     ('_rest(smallint[], integer[]) -> smallint[]', 'plpgsql is'),
     ('_stamped(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[]) -> timestamp with time zone[]', 'plpgsql vu'),
+    ('_verify_log() -> setof record', 'sql sr'),
+    ('_verify_rows(text) -> setof record', 'sql ss'),
+    ('_verify_sequence() -> setof record', 'sql sr'),
+    ('_verify_streams(text) -> setof record', 'sql ss'),
     ('_warn_without_engine() -> trigger', 'plpgsql vu'),
     ('_won(uuid[], text[], text[], integer[], uuid[], text[], text[]) -> smallint[]', 'plpgsql is'),
     ('_workers() -> setof record', 'c vr'),
@@ -63,7 +67,8 @@ SELECT set_eq('functions', $$VALUES
     ('register_aggregate(text, text, text, interval, boolean) -> text', 'plpgsql vu'),
     ('root_of(text, text) -> uuid', 'sql is'),
     ('unregister(text) -> void', 'plpgsql vu'),
-    ('uuid5(uuid, text) -> uuid', 'c is')
+    ('uuid5(uuid, text) -> uuid', 'c is'),
+    ('verify(text) -> setof record', 'sql sr definer')
 $$, 'there are exactly these functions');
 
 -- Nobody may do anything until it is granted.
