@@ -14,6 +14,7 @@ PREPARE functions AS
     WHERE p.pronamespace = 'angzarr'::regnamespace
     ORDER BY p.proname COLLATE "C", 1;
 SELECT set_eq('functions', $$VALUES
+    ('_access() -> setof record', 'sql is'),
     ('_append_probed(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu'),
     ('_append_rest(text, uuid, text, bigint, timestamp with time zone, angzarr.new_event[], text) -> void', 'plpgsql vu'),
     ('_check_address(text) -> void', 'plpgsql is'),
@@ -22,6 +23,7 @@ SELECT set_eq('functions', $$VALUES
     ('_check_component(text, text) -> void', 'plpgsql ss'),
     ('_check_correlation_id(text) -> void', 'plpgsql is'),
     ('_check_domain(text) -> void', 'plpgsql is'),
+    ('_check_grant(text, text) -> void', 'plpgsql ss'),
     ('_check_lengths(integer[]) -> void', 'plpgsql is'),
     ('_check_new_events(angzarr.new_event[]) -> void', 'plpgsql ss'),
     ('_check_deadline(interval) -> void', 'plpgsql is'),
@@ -31,6 +33,9 @@ SELECT set_eq('functions', $$VALUES
     ('_components() -> setof record', 'sql ss'),
     ('_components_changed() -> trigger', 'c vu'),
     ('_engine_available() -> boolean', 'c sr'),
+    ('_granted(text, text) -> setof text', 'sql is'),
+    ('_granted_functions(text) -> setof regprocedure', 'sql ss'),
+    ('_granted_tables(text, text) -> setof regclass', 'sql ss'),
     ('_head(uuid, text, text) -> setof record', 'sql ss'),
     ('_insert_firsts(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> smallint[]', 'plpgsql vu'),
     ('_insert_pages(smallint[], uuid[], text[], text[], bigint[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> void', 'plpgsql vu'),
@@ -62,6 +67,7 @@ SELECT set_eq('functions', $$VALUES
     ('disable(text) -> void', 'plpgsql vu'),
     ('enable(text) -> void', 'plpgsql vu'),
     ('events_of(text, uuid, text, bigint, bigint) -> setof angzarr.events', 'plpgsql ss'),
+    ('grant_access(text, text) -> void', 'plpgsql vu'),
     ('new_event(text, bytea, timestamp with time zone) -> angzarr.new_event', 'sql is'),
     ('next_sequence(text, uuid, text) -> bigint', 'plpgsql ss'),
     ('register_aggregate(text, text, text, interval, boolean) -> text', 'plpgsql vu'),
