@@ -109,39 +109,6 @@ $$;
 COMMENT ON FUNCTION angzarr._check_correlation_id(text) IS
     'refuses what is not a correlation id of the wire contract';
 
-CREATE FUNCTION angzarr._main_edition(edition text)
-RETURNS text
-LANGUAGE plpgsql
-IMMUTABLE
-PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
--- _main_edition(edition) -> '', the one stored form of the main timeline
--- The place that knows that this version has no other.
-BEGIN
-    IF edition IS NULL OR edition IN ('', 'angzarr') THEN
-        RETURN '';
-    END IF;
-    IF length(edition) > 64 OR edition COLLATE "C" !~ '^[a-z][a-z0-9_-]*$' THEN
-        RAISE EXCEPTION 'invalid edition "%"', left(edition, 80)
-            USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = CASE
-                      WHEN length(edition) > 64
-                          THEN format('It has %s characters; the limit is 64.',
-                                      length(edition))
-                      ELSE 'It has a character that an edition may not have.' END,
-                  HINT = 'An edition is a lower-case letter, followed by lower-case'
-                         ' letters, digits, "_" and "-"; empty is the main timeline.';
-    END IF;
-    RAISE EXCEPTION 'editions are not available in this version'
-        USING ERRCODE = 'feature_not_supported',
-              DETAIL = format('The edition asked for is "%s".', edition),
-              HINT = 'Leave the edition empty: the main timeline.';
-END
-$$;
-COMMENT ON FUNCTION angzarr._main_edition(text) IS
-    'the stored form of the main timeline; refuses other editions in this version';
-
 CREATE FUNCTION angzarr._check_root(root uuid)
 RETURNS void
 LANGUAGE plpgsql
@@ -236,9 +203,24 @@ $$;
 COMMENT ON FUNCTION angzarr._check_new_events(angzarr.new_event[]) IS
     'refuses events that could not be stored or sent';
 
+CREATE FUNCTION angzarr._stream_name(domain text, root uuid, edition text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _stream_name(domain, root, edition) -> what messages call a stream
+    SELECT format('"%s/%s"', _stream_name.domain, _stream_name.root)
+        || CASE WHEN _stream_name.edition = '' THEN ''
+                ELSE format(' of edition "%s"', _stream_name.edition) END;
+END;
+COMMENT ON FUNCTION angzarr._stream_name(text, uuid, text) IS
+    'what messages call a stream';
+
 CREATE FUNCTION angzarr._refuse_append(
     domain text,
     root uuid,
+    edition text,
     expected_sequence bigint,
     next_sequence bigint,
     count bigint
@@ -249,8 +231,10 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
--- _refuse_append(domain, root, expected_sequence, next_sequence, count)
+-- _refuse_append(domain, root, edition, expected_sequence, next_sequence, count)
 -- Says why "count" events do not fit: 22023, ZA001 or 54000.
+DECLARE
+    _stream text := angzarr._stream_name(domain, root, edition);
 BEGIN
     IF expected_sequence IS NULL OR expected_sequence NOT BETWEEN -1 AND 4294967295 THEN
         RAISE EXCEPTION 'invalid expected sequence %',
@@ -261,81 +245,22 @@ BEGIN
                          ' or -1 to append wherever it is.';
     END IF;
     IF expected_sequence NOT IN (-1, next_sequence) THEN
-        RAISE EXCEPTION 'stream "%/%" is at sequence %, not %',
-                        domain, root, next_sequence, expected_sequence
+        RAISE EXCEPTION 'stream % is at sequence %, not %',
+                        _stream, next_sequence, expected_sequence
             USING ERRCODE = 'ZA001',
                   DETAIL = format('The append expects sequence %s to be next;'
                                   ' next is %s.', expected_sequence, next_sequence),
                   HINT = 'Reload the stream and decide again.';
     END IF;
-    RAISE EXCEPTION 'stream "%/%" is full', domain, root
+    RAISE EXCEPTION 'stream % is full', _stream
         USING ERRCODE = 'program_limit_exceeded',
               DETAIL = format('It is at sequence %s; %s more would pass the last one,'
                               ' 4294967295.', next_sequence, count),
               HINT = 'Go on in another aggregate.';
 END
 $$;
-COMMENT ON FUNCTION angzarr._refuse_append(text, uuid, bigint, bigint, bigint) IS
+COMMENT ON FUNCTION angzarr._refuse_append(text, uuid, text, bigint, bigint, bigint) IS
     'says why events do not fit: not the expected sequence, or the stream is full';
-
-CREATE FUNCTION angzarr._head(root uuid, domain text, edition text)
-RETURNS TABLE (next_sequence bigint, last_at timestamptz)
-LANGUAGE sql
-STABLE
-PARALLEL SAFE
-BEGIN ATOMIC
-    -- _head(root, domain, edition) -> next sequence, time of the last event
-    -- The last event decides, else the newest snapshot, else nothing: 0, null.
-    -- ORDER BY … LIMIT 1 and not max(), which would read the whole stream, nor
-    -- sequence = n - 1, which may be planned with the wrong index while the
-    -- table is young; that plan would then stay.
-    SELECT coalesce(e.sequence + 1, s.sequence + 1, 0),
-        coalesce(e.created_at, s.created_at)
-    FROM (VALUES (0)) AS one (row)
-    LEFT JOIN LATERAL (
-        SELECT v.sequence, v.created_at
-        FROM angzarr.events AS v
-        WHERE v.root = _head.root AND v.domain = _head.domain
-            AND v.edition = _head.edition
-        ORDER BY v.sequence DESC
-        LIMIT 1
-    ) AS e ON true
-    LEFT JOIN LATERAL (
-        SELECT v.sequence, v.created_at
-        FROM angzarr.snapshots AS v
-        WHERE e.sequence IS NULL AND v.root = _head.root AND v.domain = _head.domain
-            AND v.edition = _head.edition
-        ORDER BY v.sequence DESC
-        LIMIT 1
-    ) AS s ON true;
-END;
-COMMENT ON FUNCTION angzarr._head(uuid, text, text) IS
-    'next sequence of a stream and the time of its last event';
-
-CREATE FUNCTION angzarr.next_sequence(domain text, root uuid, edition text DEFAULT '')
-RETURNS bigint
-LANGUAGE plpgsql
-STABLE
-PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off
-AS $$
--- next_sequence(domain, root | edition) -> where the next event will be
--- After the last event, else after the newest snapshot, else it is 0.
-#variable_conflict use_column
-DECLARE
-    _edition text := angzarr._main_edition(next_sequence.edition);
-BEGIN
-    PERFORM angzarr._check_domain(next_sequence.domain);
-    PERFORM angzarr._check_root(next_sequence.root);
-    RETURN (
-        SELECT h.next_sequence
-        FROM angzarr._head(next_sequence.root, next_sequence.domain, _edition) AS h);
-
-END
-$$;
-COMMENT ON FUNCTION angzarr.next_sequence(text, uuid, text) IS
-    'the sequence that the next event of a stream will have; 0 for a new stream';
 
 CREATE FUNCTION angzarr._check_append(
     domain text,
@@ -427,6 +352,78 @@ END;
 COMMENT ON FUNCTION angzarr._may_append(text, uuid, angzarr.new_event[], text) IS
     'whether append() can take the usual, a single event';
 
+CREATE FUNCTION angzarr._lock_branches(
+    root uuid[],
+    domain text[],
+    edition text[]
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _lock_branches(root, domain, edition): holds the rows of these branches
+-- To the end of the transaction.  A statement after it sees what others wrote
+-- before; in REPEATABLE READ it fails with 40001 if there were any.
+#variable_conflict use_column
+BEGIN
+    INSERT INTO angzarr._branches (root, domain, edition)
+    SELECT DISTINCT ON (u.root, u.domain COLLATE "C", u.edition COLLATE "C")
+        u.root, u.domain, u.edition
+    FROM unnest(_lock_branches.root, _lock_branches.domain, _lock_branches.edition)
+        AS u (root, domain, edition)
+    WHERE u.edition <> ''
+    ORDER BY u.root, u.domain COLLATE "C", u.edition COLLATE "C"
+    ON CONFLICT ON CONSTRAINT _branches_pkey
+    DO UPDATE SET created_at = angzarr._branches.created_at;
+END
+$$;
+COMMENT ON FUNCTION angzarr._lock_branches(uuid[], text[], text[]) IS
+    'holds the rows of branches, so that of two first writers one wins';
+
+CREATE FUNCTION angzarr._branch_head(
+    root uuid,
+    domain text,
+    edition text,
+    expected_sequence bigint
+)
+RETURNS TABLE (next_sequence bigint, last_at timestamptz)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _branch_head(root, domain, edition, expected_sequence)
+--     -> where its next event goes, and the time of the event before
+-- Of a branch that may still begin anywhere, that is the expected sequence.
+#variable_conflict use_column
+DECLARE
+    _line record;
+BEGIN
+    PERFORM angzarr._lock_branches(ARRAY[_branch_head.root],
+        ARRAY[_branch_head.domain], ARRAY[_branch_head.edition]);
+    SELECT t.* INTO _line
+    FROM angzarr._timeline(_branch_head.root, _branch_head.domain,
+                           _branch_head.edition) AS t;
+    _branch_head.next_sequence :=
+        CASE WHEN expected_sequence BETWEEN _line.lowest AND _line.next_sequence
+             THEN expected_sequence ELSE _line.next_sequence END;
+    _branch_head.last_at := (
+        SELECT e.created_at
+        FROM angzarr.events AS e
+        WHERE e.root = _branch_head.root AND e.domain = _branch_head.domain
+            AND e.edition = CASE WHEN _line.is_own THEN _branch_head.edition ELSE '' END
+            AND e.sequence < _branch_head.next_sequence
+        ORDER BY e.sequence DESC
+        LIMIT 1);
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION angzarr._branch_head(uuid, text, text, bigint) IS
+    'where the next event of a branch goes, whose row it holds from then on';
+
 CREATE FUNCTION angzarr._append_rest(
     domain text,
     root uuid,
@@ -490,7 +487,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     _edition text := CASE WHEN append.edition = '' THEN ''
-                          ELSE angzarr._main_edition(append.edition) END;
+                          ELSE angzarr._stored_edition(append.edition) END;
     _correlation_id text := coalesce(append.correlation_id, '');
     _count integer := cardinality(append.events);
     _event angzarr.new_event := append.events[1];
@@ -503,11 +500,17 @@ BEGIN
                                       _correlation_id);
     END IF;
     LOOP
-        SELECT h.next_sequence, h.last_at INTO _next, _last_at
-        FROM angzarr._head(append.root, append.domain, _edition) AS h;
+        IF _edition = '' THEN
+            SELECT h.next_sequence, h.last_at INTO _next, _last_at
+            FROM angzarr._head(append.root, append.domain, '') AS h;
+        ELSE
+            SELECT b.next_sequence, b.last_at INTO _next, _last_at
+            FROM angzarr._branch_head(append.root, append.domain, _edition,
+                                      append.expected_sequence) AS b;
+        END IF;
         IF append.expected_sequence NOT IN (-1, _next) IS NOT FALSE
             OR _next + _count > 4294967296 THEN
-            PERFORM angzarr._refuse_append(append.domain, append.root,
+            PERFORM angzarr._refuse_append(append.domain, append.root, _edition,
                 append.expected_sequence, _next, _count);
         END IF;
         -- The first event decides: who has its place has those after it too.
@@ -563,7 +566,7 @@ BEGIN
                          ORDER BY c.ordinal)
         FROM (
             SELECT u.ordinal, u.created_at,
-                max(greatest(u.created_at, e.created_at))
+                max(greatest(u.created_at, coalesce(e.created_at, m.created_at)))
                     OVER (PARTITION BY u.command ORDER BY u.ordinal) AS max_at
             FROM (
                 SELECT p.*, sum((p.page = 0)::int) OVER (ORDER BY p.ordinal) AS command
@@ -581,6 +584,15 @@ BEGIN
                 ORDER BY v.sequence DESC
                 LIMIT 1
             ) AS e ON true
+            LEFT JOIN LATERAL (
+                SELECT v.created_at
+                FROM angzarr.events AS v
+                WHERE u.page = 0 AND u.created_at IS NULL AND u.edition <> ''
+                    AND v.root = u.root AND v.domain = u.domain
+                    AND v.edition = '' AND v.sequence < u.sequence
+                ORDER BY v.sequence DESC
+                LIMIT 1
+            ) AS m ON true
         ) AS c
     );
 END
@@ -666,8 +678,11 @@ BEGIN
         CASE f.state WHEN 0 THEN 'appended' WHEN 2 THEN 'busy' ELSE 'conflict' END,
         CASE f.state WHEN 0 THEN f.sequence + f.pages
                      WHEN 2 THEN NULL
-                     ELSE (SELECT h.next_sequence
-                           FROM angzarr._head(f.root, f.domain, f.edition) AS h) END
+                     ELSE coalesce(
+                         (SELECT t.next_sequence
+                          FROM angzarr._timeline(f.root, f.domain, f.edition) AS t),
+                         (SELECT h.next_sequence
+                          FROM angzarr._head(f.root, f.domain, f.edition) AS h)) END
     FROM (
         SELECT u.*, lead(u.ordinal, 1, cardinality(_outcomes.page) + 1::bigint)
                         OVER (ORDER BY u.ordinal) - u.ordinal AS pages
@@ -824,7 +839,8 @@ BEGIN
     ) WITH ORDINALITY AS u (root, domain, edition, sequence, page, created_at,
         correlation_id, type_url, payload, external, isolated, depth, ordinal)
     WHERE (
-        angzarr._is_stream(u.domain, u.root, u.correlation_id) AND u.edition = ''
+        angzarr._is_stream(u.domain, u.root, u.correlation_id)
+        AND (u.edition = '' OR angzarr._stored_edition(u.edition) = u.edition)
         AND u.sequence BETWEEN 0 AND 4294967295 AND u.page >= 0
         AND isolated IS NOT NULL AND depth BETWEEN 0 AND 32767
         AND CASE WHEN nullif(u.external, '') IS NULL
@@ -838,11 +854,10 @@ BEGIN
     END IF;
     PERFORM angzarr._check_domain(_page.domain);
     PERFORM angzarr._check_root(_page.root);
-    PERFORM angzarr._main_edition(_page.edition);
     PERFORM angzarr._check_correlation_id(_page.correlation_id);
     PERFORM angzarr._check_payload_size(octet_length(_page.payload), _page.ordinal);
     PERFORM angzarr._refuse_page(_page.ordinal, CASE
-        WHEN _page.edition IS NULL OR _page.edition <> ''
+        WHEN _page.edition IS NULL OR _page.edition = 'angzarr'
             THEN 'Its edition is not empty, as the main timeline is written here.'
         WHEN _page.sequence BETWEEN 0 AND 4294967295 IS NOT TRUE
             THEN 'Its sequence is not one of 0 to 4294967295.'
@@ -910,7 +925,7 @@ SET enable_seqscan = off
 AS $$
 -- _insert_firsts(…) -> per page, 0 where its command won its place, else 1
 -- A first page goes in only behind an existing event or snapshot, or first of
--- all; of two that want one place the primary key lets the earlier one win.
+-- all; that of a branch where its timeline says.  Of two that want one place the primary key lets the earlier one win.
 #variable_conflict use_column
 DECLARE
     _root uuid[];
@@ -941,7 +956,11 @@ BEGIN
                 type_url, payload, external, ext, isolated, depth, source_domain,
                 source_edition, source_root, source_sequence, source_component)
         WHERE u.page = 0
-            AND CASE WHEN u.sequence = 0
+            AND CASE WHEN u.edition <> ''
+                THEN (
+                    SELECT u.sequence BETWEEN t.lowest AND t.next_sequence
+                    FROM angzarr._timeline(u.root, u.domain, u.edition) AS t)
+                WHEN u.sequence = 0
                 THEN NOT EXISTS (
                     SELECT FROM angzarr.snapshots AS s
                     WHERE s.root = u.root AND s.domain = u.domain
@@ -1025,6 +1044,9 @@ BEGIN
         root, domain, edition, sequence, page, created_at, correlation_id, type_url,
         payload, external, isolated, depth);
     PERFORM angzarr._check_commands(root, domain, edition, sequence, page);
+    IF NOT '' = ALL (edition) THEN
+        PERFORM angzarr._lock_branches(root, domain, edition);
+    END IF;
     IF array_position(_created_at, NULL) IS NOT NULL THEN
         _created_at := angzarr._stamped(root, domain, edition, sequence, page,
                                         _created_at);

@@ -91,9 +91,18 @@ AS $$
 -- makes this fail with 23505; then the caller repeats with append_batch.
 #variable_conflict use_column
 DECLARE
-    _state smallint[] := angzarr._probe_pages(root, domain, edition, sequence, page);
+    _state smallint[];
     _created_at timestamptz[] := _append_probed.created_at;
 BEGIN
+    -- The probe does not know where a branch may begin.
+    IF NOT '' = ALL (edition) THEN
+        RETURN QUERY SELECT b.* FROM angzarr.append_batch(
+            root, domain, edition, sequence, page, created_at, correlation_id,
+            type_url, payload, external, ext, isolated, depth, source_domain,
+            source_edition, source_root, source_sequence, source_component) AS b;
+        RETURN;
+    END IF;
+    _state := angzarr._probe_pages(root, domain, edition, sequence, page);
     IF array_position(_created_at, NULL) IS NOT NULL THEN
         _created_at := angzarr._stamped(root, domain, edition, sequence, page,
                                         _created_at);

@@ -6,7 +6,8 @@ CREATE FUNCTION angzarr._load_books(
     edition text[],
     use_snapshot boolean[],
     lower bigint[],
-    upper bigint[]
+    upper bigint[],
+    as_of timestamptz[] DEFAULT NULL
 )
 RETURNS TABLE (
     book integer,
@@ -24,49 +25,63 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- _load_books(root, domain, edition, use_snapshot, lower, upper)
+    -- _load_books(root, domain, edition, use_snapshot, lower, upper | as_of)
     --     -> the rows of many books, numbered from 0 in input order
     -- With use_snapshot: the newest snapshot, if any, then the pages after it;
-    -- without: the pages from "lower" on.  Both up to and including "upper".
+    -- without: the pages from "lower" on.  Both up to and including "upper";
+    -- with as_of a snapshot whose time is known and not later, then pages as
+    -- long as none is later.
     -- One statement and no SET, so that it is planned once with its caller.
-    -- ORDER BY … OFFSET 0 keeps each look on the primary key, also in plans
-    -- made while the table was young.
     SELECT (b.ordinal - 1)::integer, p.is_snapshot, p.sequence, p.created_at,
         p.correlation_id, p.type_url, p.payload, p.external, p.ext, p.retention
     FROM unnest(_load_books.root, _load_books.domain, _load_books.edition,
-                _load_books.use_snapshot, _load_books.lower, _load_books.upper)
+                _load_books.use_snapshot, _load_books.lower, _load_books.upper,
+                _load_books.as_of)
         WITH ORDINALITY
-        AS b (root, domain, edition, use_snapshot, lower, upper, ordinal)
+        AS b (root, domain, edition, use_snapshot, lower, upper, as_of, ordinal)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN b.edition <> ''
+                    THEN angzarr._divergence(b.root, b.domain, b.edition) END,
+            CASE WHEN b.edition <> '' AND b.use_snapshot
+                 THEN angzarr._snapshots_from(b.root, b.domain, b.edition)
+                 ELSE '' END
+        OFFSET 0
+    ) AS t (divergence, snapshots)
     LEFT JOIN LATERAL (
         SELECT v.sequence, v.created_at, v.type_url, v.state, v.retention
         FROM angzarr.snapshots AS v
         WHERE b.use_snapshot AND v.root = b.root AND v.domain = b.domain
-            AND v.edition = b.edition
+            AND v.edition = t.snapshots
+            AND v.sequence <= coalesce(b.upper, 4294967295)
+            AND v.sequence < CASE WHEN t.snapshots = '' AND b.edition <> ''
+                                  THEN t.divergence ELSE 4294967296 END
+            AND (b.as_of IS NULL OR v.created_at <= b.as_of)
         ORDER BY v.sequence DESC
         LIMIT 1
     ) AS s ON true
     CROSS JOIN LATERAL (
+        SELECT CASE WHEN b.use_snapshot THEN coalesce(s.sequence + 1, 0)
+                    ELSE coalesce(b.lower, 0) END
+    ) AS f (lower)
+    CROSS JOIN LATERAL (
         SELECT true, s.sequence, s.created_at, '', s.type_url, s.state,
             NULL::bytea, NULL::bytea, s.retention::integer
         WHERE s.sequence IS NOT NULL
-        UNION ALL (
-            SELECT false, e.sequence, e.created_at, e.correlation_id, e.type_url,
-                e.payload, e.external, e.ext, NULL::integer
-            FROM angzarr.events AS e
-            WHERE e.root = b.root AND e.domain = b.domain AND e.edition = b.edition
-                AND e.sequence >= CASE WHEN b.use_snapshot
-                                       THEN coalesce(s.sequence + 1, 0)
-                                       ELSE coalesce(b.lower, 0) END
-                AND e.sequence <= coalesce(b.upper, 4294967295)
-            ORDER BY e.sequence
-            OFFSET 0
-        )
+        UNION ALL
+        SELECT false, e.sequence, e.created_at, e.correlation_id, e.type_url,
+            e.payload, e.external, e.ext, NULL::integer
+        FROM angzarr._pages(
+            b.root, b.domain, b.edition, t.divergence, f.lower,
+            CASE WHEN b.as_of IS NULL THEN b.upper
+                 ELSE least(b.upper, angzarr._run_end(b.root, b.domain, b.edition,
+                                                      t.divergence, f.lower, b.as_of))
+            END) AS e
     ) AS p (is_snapshot, sequence, created_at, correlation_id, type_url, payload,
             external, ext, retention)
     ORDER BY b.ordinal, p.is_snapshot DESC, p.sequence;
 END;
 COMMENT ON FUNCTION angzarr._load_books(
-    uuid[], text[], text[], boolean[], bigint[], bigint[]) IS
+    uuid[], text[], text[], boolean[], bigint[], bigint[], timestamptz[]) IS
     'the rows of many books: newest snapshot and the pages after it, or a range';
 
 CREATE FUNCTION angzarr.events_of(
@@ -88,59 +103,22 @@ AS $$
 -- In order, both ends included; an unknown stream has none.
 #variable_conflict use_column
 DECLARE
-    _edition text := angzarr._main_edition(events_of.edition);
+    _edition text := angzarr._stored_edition(events_of.edition);
+    _divergence bigint;
 BEGIN
     PERFORM angzarr._check_domain(events_of.domain);
     PERFORM angzarr._check_root(events_of.root);
+    IF _edition <> '' THEN
+        _divergence := angzarr._divergence(events_of.root, events_of.domain, _edition);
+    END IF;
     RETURN QUERY
-    SELECT e.*
-    FROM angzarr.events AS e
-    WHERE e.root = events_of.root AND e.domain = events_of.domain
-        AND e.edition = _edition
-        AND e.sequence >= coalesce(events_of.from_sequence, 0)
-        AND e.sequence <= coalesce(events_of.to_sequence, 4294967295)
-    ORDER BY e.sequence;
+    SELECT p.*
+    FROM angzarr._pages(events_of.root, events_of.domain, _edition, _divergence,
+                        events_of.from_sequence, events_of.to_sequence) AS p;
 END
 $$;
 COMMENT ON FUNCTION angzarr.events_of(text, uuid, text, bigint, bigint) IS
     'the events of a stream, in order, from one sequence to another, both included';
-
-CREATE FUNCTION angzarr.book(domain text, root uuid, edition text DEFAULT '')
-RETURNS TABLE (
-    is_snapshot boolean,
-    sequence bigint,
-    created_at timestamptz,
-    correlation_id text,
-    type_url text,
-    payload bytea,
-    external bytea,
-    ext bytea,
-    retention integer
-)
-LANGUAGE plpgsql
-STABLE
-PARALLEL SAFE
-ROWS 100
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off
-AS $$
--- book(domain, root | edition) -> what a handler gets
--- The newest snapshot, if there is one, then the events after it.
-#variable_conflict use_column
-DECLARE
-    _edition text := angzarr._main_edition(book.edition);
-BEGIN
-    PERFORM angzarr._check_domain(book.domain);
-    PERFORM angzarr._check_root(book.root);
-    RETURN QUERY
-    SELECT b.is_snapshot, b.sequence, b.created_at, b.correlation_id, b.type_url,
-        b.payload, b.external, b.ext, b.retention
-    FROM angzarr._load_books(ARRAY[book.root], ARRAY[book.domain], ARRAY[_edition],
-                             ARRAY[true], NULL, NULL) AS b;
-END
-$$;
-COMMENT ON FUNCTION angzarr.book(text, uuid, text) IS
-    'what a handler gets: the newest snapshot, if any, and the events after it';
 
 CREATE VIEW angzarr.aggregates AS
 SELECT f.domain, f.root,

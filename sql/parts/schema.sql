@@ -46,6 +46,8 @@ CREATE INDEX events_correlation_idx ON angzarr.events (correlation_id, position)
     WHERE correlation_id <> '';
 CREATE INDEX events_first_idx ON angzarr.events (domain, edition, root)
     WHERE sequence = 0;
+CREATE INDEX events_edition_idx ON angzarr.events (edition, domain)
+    WHERE edition <> '';
 
 COMMENT ON TABLE angzarr.events IS
     'the log: every event of every aggregate, inserted once and never changed';
@@ -92,6 +94,7 @@ COMMENT ON INDEX angzarr.events_domain_position_idx IS
     'reading one domain''s log in order';
 COMMENT ON INDEX angzarr.events_correlation_idx IS 'what belongs together, in order';
 COMMENT ON INDEX angzarr.events_first_idx IS 'which aggregates there are';
+COMMENT ON INDEX angzarr.events_edition_idx IS 'what editions have of their own';
 
 -- snapshots: states handlers gave back, so that a book need not start at 0.
 CREATE TABLE angzarr.snapshots (

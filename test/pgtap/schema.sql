@@ -3,10 +3,10 @@ BEGIN;
 SELECT no_plan();
 
 SELECT tables_are('angzarr', ARRAY[
-    'components', 'dead_letters', 'descriptors', 'editions', 'events', 'exceptions',
+    '_branches', 'components', 'dead_letters', 'descriptors', 'editions', 'events', 'exceptions',
     'inbox', 'inbox_results', 'outbox', 'processed', 'snapshots', 'subscriptions',
     'timers'], 'there are exactly these tables');
-SELECT views_are('angzarr', ARRAY['aggregates', 'workers'], 'there are exactly these views');
+SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'workers'], 'there are exactly these views');
 SELECT sequences_are('angzarr', ARRAY[
     'dead_letters_id_seq', 'events_position_seq', 'inbox_ticket_seq', 'outbox_id_seq'],
     'there are exactly these sequences');
@@ -30,6 +30,8 @@ FROM (VALUES
         ' state bytea!'),
     ('processed', 'root uuid!, domain text!, edition text!, kind text!, digest uuid!,'
         ' first_sequence bigint, last_sequence bigint, answer bytea,'
+        ' created_at timestamp with time zone!'),
+    ('_branches', 'root uuid!, domain text!, edition text!,'
         ' created_at timestamp with time zone!'),
     ('editions', 'name text!, domain text!, divergence bigint, description text!,'
         ' created_at timestamp with time zone!'),
@@ -81,6 +83,7 @@ SELECT results_eq(
     $$VALUES
       ('angzarr.events_correlation_idx', 'CREATE INDEX events_correlation_idx ON angzarr.events USING btree (correlation_id, "position") WHERE (correlation_id <> ''''::text)'),
       ('angzarr.events_domain_position_idx', 'CREATE INDEX events_domain_position_idx ON angzarr.events USING btree (domain, "position")'),
+      ('angzarr.events_edition_idx', 'CREATE INDEX events_edition_idx ON angzarr.events USING btree (edition, domain) WHERE (edition <> ''''::text)'),
       ('angzarr.events_first_idx', 'CREATE INDEX events_first_idx ON angzarr.events USING btree (domain, edition, root) WHERE (sequence = 0)'),
       ('angzarr.events_pkey', 'CREATE UNIQUE INDEX events_pkey ON angzarr.events USING btree (root, domain, edition, sequence)'),
       ('angzarr.events_position_idx', 'CREATE INDEX events_position_idx ON angzarr.events USING btree ("position")')$$,

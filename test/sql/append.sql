@@ -44,14 +44,11 @@ SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 1,
 SELECT sequence, correlation_id
 FROM angzarr.events_of('append', '00000000-0000-0000-0000-00000000a003');
 
--- Empty, "angzarr" and null are the main timeline; there is no other yet.
+-- Empty, "angzarr" and null are the main timeline.
 SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 2,
                       ARRAY[:created], 'angzarr');
 SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 3,
                       ARRAY[:created], NULL);
-SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 4,
-                      ARRAY[:created], 'what-if');
-\echo :LAST_ERROR_SQLSTATE
 SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a003', 4,
                       ARRAY[:created], 'What if');
 \echo :LAST_ERROR_SQLSTATE

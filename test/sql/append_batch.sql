@@ -128,9 +128,13 @@ TRUNCATE pages;
 INSERT INTO pages (root, sequence, domain) VALUES (pg_temp.root(11), 0, 'Batch');
 SELECT * FROM pg_temp.run_batch('append_batch');
 TRUNCATE pages;
-INSERT INTO pages (root, sequence, edition) VALUES (pg_temp.root(11), 0, 'what-if');
+INSERT INTO pages (root, sequence, edition) VALUES (pg_temp.root(11), 0, 'What if');
 SELECT * FROM pg_temp.run_batch('append_batch');
 \echo :LAST_ERROR_SQLSTATE
+UPDATE pages SET edition = 'angzarr';
+SELECT * FROM pg_temp.run_batch('append_batch');
+UPDATE pages SET edition = NULL;
+SELECT * FROM pg_temp.run_batch('append_batch');
 TRUNCATE pages;
 INSERT INTO pages (root, sequence, payload) VALUES (pg_temp.root(11), 0, NULL);
 SELECT * FROM pg_temp.run_batch('append_batch');

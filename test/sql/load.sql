@@ -42,12 +42,6 @@ FROM angzarr._load_books(
     '{load,load,load,load,load}', '{"","","","",""}', '{t,t,f,t,f}',
     '{4,0,1,0,0}', '{9223372036854775807,9223372036854775807,2,9223372036854775807,0}');
 
--- Another edition shares nothing with the main timeline, and is not read yet.
-SELECT count(*) FROM angzarr._load_books(ARRAY[:root]::uuid[], '{load}', '{what-if}', '{t}', '{0}', '{9}');
-SELECT * FROM angzarr.events_of('load', :root, 'what-if');
-\echo :LAST_ERROR_SQLSTATE
-SELECT * FROM angzarr.book('load', :root, 'what-if');
-SELECT * FROM angzarr.next_sequence('load', :root, 'what-if');
 
 -- Bad arguments are named.
 SELECT * FROM angzarr.events_of('Load', :root);

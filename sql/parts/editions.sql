@@ -1,0 +1,216 @@
+-- Editions: branches of the timeline, made, listed and deleted.
+
+CREATE FUNCTION angzarr._check_branch(edition text)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_branch(edition) -> its stored form
+-- ZA005 for the main timeline, 22023 for what is no edition at all.
+DECLARE
+    _edition text := angzarr._stored_edition(edition);
+BEGIN
+    IF _edition = '' THEN
+        RAISE EXCEPTION 'the main timeline is protected'
+            USING ERRCODE = 'ZA005',
+                  DETAIL = 'Empty, "angzarr" and null are names of the main timeline.',
+                  HINT = 'It is always there and is never deleted; name another'
+                         ' edition.';
+    END IF;
+    RETURN _edition;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_branch(text) IS
+    'refuses the main timeline where a branch is wanted';
+
+CREATE FUNCTION angzarr._check_divergence(name text, domain text, divergence bigint)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _check_divergence(name, domain, divergence): 22023 or 55000 unless it may be
+-- Some stream of the domain must have come that far, and none may have left
+-- the main timeline already.
+#variable_conflict use_column
+DECLARE
+    _next bigint;
+BEGIN
+    IF EXISTS (
+        SELECT FROM angzarr.events AS e
+        WHERE e.edition = _check_divergence.name AND e.domain = _check_divergence.domain
+    ) THEN
+        RAISE EXCEPTION 'edition "%" has events in domain "%" already', name, domain
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Each of its streams diverges at its own first event.',
+                  HINT = 'Leave the divergence null, or delete the edition first.';
+    END IF;
+    SELECT greatest(
+        (SELECT max(e.sequence) + 1 FROM angzarr.events AS e
+         WHERE e.domain = _check_divergence.domain AND e.edition = ''),
+        (SELECT max(s.sequence) + 1 FROM angzarr.snapshots AS s
+         WHERE s.domain = _check_divergence.domain AND s.edition = ''),
+        0)
+    INTO _next;
+    IF divergence < 0 OR divergence > least(_next, 4294967295) THEN
+        RAISE EXCEPTION 'invalid divergence %', divergence
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('The longest stream of domain "%s" on the main'
+                                  ' timeline is at sequence %s.', domain, _next),
+                  HINT = 'The divergence is the first sequence that is the edition''s'
+                         ' own: 0 to where the main timeline is.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_divergence(text, text, bigint) IS
+    'refuses a divergence beyond the main timeline, or of a branch that has begun';
+
+CREATE FUNCTION angzarr.create_edition(
+    name text,
+    domain text,
+    divergence bigint DEFAULT NULL,
+    description text DEFAULT ''
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- create_edition(name, domain | divergence, description)
+-- Says where the domain's streams leave the main timeline: at "divergence", or
+-- where they end if that is earlier; null: each at its own first event.
+#variable_conflict use_column
+DECLARE
+    _name text := angzarr._check_branch(create_edition.name);
+BEGIN
+    PERFORM angzarr._check_domain(create_edition.domain);
+    INSERT INTO angzarr.editions (name, domain, divergence, description)
+    VALUES (_name, create_edition.domain,
+            -- Looked at below; so far only what the column takes.
+            CASE WHEN create_edition.divergence BETWEEN 0 AND 4294967295
+                 THEN create_edition.divergence END,
+            coalesce(create_edition.description, ''))
+    ON CONFLICT ON CONSTRAINT editions_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'edition "%" of domain "%" already exists',
+                        _name, create_edition.domain
+            USING ERRCODE = 'duplicate_object',
+                  DETAIL = 'An edition is created once for each domain.',
+                  HINT = format('Call angzarr.delete_edition(%L, %L) first; that'
+                                ' deletes its events.', _name, create_edition.domain);
+    END IF;
+    IF create_edition.divergence IS NOT NULL THEN
+        -- First writes in flight end before the look at what there is.
+        LOCK TABLE angzarr._branches IN SHARE ROW EXCLUSIVE MODE;
+        PERFORM angzarr._check_divergence(_name, create_edition.domain,
+                                          create_edition.divergence);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr.create_edition(text, text, bigint, text) IS
+    'creates an edition of a domain, with the point where it leaves the main timeline';
+
+CREATE FUNCTION angzarr._delete_branch_rows(name text, domain text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _delete_branch_rows(name, domain): all that an edition has beside its events
+#variable_conflict use_column
+BEGIN
+    DELETE FROM angzarr.snapshots AS t
+    WHERE t.edition = _delete_branch_rows.name
+        AND t.domain = _delete_branch_rows.domain;
+    DELETE FROM angzarr.processed AS t
+    WHERE t.edition = _delete_branch_rows.name
+        AND t.domain = _delete_branch_rows.domain;
+    DELETE FROM angzarr.exceptions AS t
+    WHERE t.edition = _delete_branch_rows.name
+        AND t.domain = _delete_branch_rows.domain;
+    DELETE FROM angzarr.outbox AS t
+    WHERE t.edition = _delete_branch_rows.name
+        AND t.domain = _delete_branch_rows.domain;
+    DELETE FROM angzarr.timers AS t
+    USING angzarr.components AS c
+    WHERE t.edition = _delete_branch_rows.name
+        AND c.name = t.component AND c.domain = _delete_branch_rows.domain;
+    DELETE FROM angzarr.editions AS t
+    WHERE t.name = _delete_branch_rows.name
+        AND t.domain = _delete_branch_rows.domain;
+END
+$$;
+COMMENT ON FUNCTION angzarr._delete_branch_rows(text, text) IS
+    'deletes what an edition of a domain has beside its events';
+
+CREATE FUNCTION angzarr.delete_edition(name text, domain text)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- delete_edition(name, domain) -> how many events it had
+-- With its snapshots, keys, timers and pending work.  One that nobody made has
+-- 0.  The main timeline: ZA005.
+#variable_conflict use_column
+DECLARE
+    _name text := angzarr._check_branch(delete_edition.name);
+    _count bigint;
+BEGIN
+    PERFORM angzarr._check_domain(delete_edition.domain);
+    IF current_setting('transaction_isolation') NOT IN ('read committed',
+                                                        'read uncommitted') THEN
+        RAISE EXCEPTION 'cannot delete an edition in this transaction'
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = format('Its isolation level is %s.',
+                                  current_setting('transaction_isolation')),
+                  HINT = 'Use READ COMMITTED: events that others just wrote must be'
+                         ' seen.';
+    END IF;
+    -- Waits for whoever is writing to a branch; then all of it can be seen.
+    DELETE FROM angzarr._branches AS b
+    WHERE b.edition = _name AND b.domain = delete_edition.domain;
+    DELETE FROM angzarr.events AS e
+    WHERE e.edition = _name AND e.domain = delete_edition.domain;
+    GET DIAGNOSTICS _count = ROW_COUNT;
+    PERFORM angzarr._delete_branch_rows(_name, delete_edition.domain);
+    RETURN _count;
+END
+$$;
+COMMENT ON FUNCTION angzarr.delete_edition(text, text) IS
+    'deletes an edition of a domain with all it has; the main timeline is protected';
+
+CREATE VIEW angzarr.branches AS
+SELECT coalesce(e.name, s.edition) AS edition,
+    coalesce(e.domain, s.domain) AS domain,
+    e.divergence,
+    coalesce(s.streams, 0) AS streams,
+    coalesce(s.events, 0) AS events,
+    coalesce(e.description, '') AS description
+FROM angzarr.editions AS e
+FULL JOIN (
+    SELECT v.edition, v.domain, count(DISTINCT v.root) AS streams, count(*) AS events
+    FROM angzarr.events AS v
+    WHERE v.edition <> ''
+    GROUP BY v.edition, v.domain
+) AS s ON s.edition = e.name AND s.domain = e.domain;
+COMMENT ON VIEW angzarr.branches IS
+    'every edition that was created or written to, for each domain';
+COMMENT ON COLUMN angzarr.branches.edition IS 'name of the edition';
+COMMENT ON COLUMN angzarr.branches.domain IS 'whose streams it branches';
+COMMENT ON COLUMN angzarr.branches.divergence IS
+    'where they leave the main timeline; null: each at its own first event';
+COMMENT ON COLUMN angzarr.branches.streams IS 'that have events of their own in it';
+COMMENT ON COLUMN angzarr.branches.events IS 'that are its own';
+COMMENT ON COLUMN angzarr.branches.description IS 'what it is for, in words';
