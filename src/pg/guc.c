@@ -134,7 +134,7 @@ static const AzIntSetting int_settings[] = {
 		"Pages of one command or of one answer of business logic.",
 	&max_pages_per_book, 100, 1, 100000, 0},
 	{"angzarr.max_payload_size",
-		"Payload of one page.",
+		"Payload of one page, and the encoded ext of a cover.",
 	&max_payload_size_kb, 256, 1, 512 * KB, GUC_UNIT_KB},
 	{"angzarr.max_queued_calls",
 		"Calls to one address of business logic that wait.",

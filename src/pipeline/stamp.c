@@ -14,6 +14,8 @@ static bool check_cover(const AzStamp *stamp, const PbCover *cover,
 						AzArena *arena, AzError *error);
 static bool check_size(const AzStamp *stamp, const PbEventBook *book,
 					   AzArena *arena, AzError *error);
+static bool check_ext_size(const AzStamp *stamp, const PbAny *ext,
+						   AzArena *arena, AzError *error);
 static bool choose_ext(const AzStamp *stamp, const PbCover *cover,
 					   AzBytes *ext, AzArena *arena, AzError *error);
 static bool encode_external(const PbPayloadReference *external,
@@ -119,8 +121,8 @@ static bool
 choose_ext(const AzStamp *stamp, const PbCover *cover, AzBytes *ext,
 		   AzArena *arena, AzError *error)
 {
-	const PbAny *chosen = cover != NULL && cover->ext != NULL ?
-	cover->ext : stamp->ext;
+	bool		is_theirs = cover != NULL && cover->ext != NULL;
+	const PbAny *chosen = is_theirs ? cover->ext : stamp->ext;
 	PbAny		known;
 
 	*ext = (AzBytes)
@@ -131,7 +133,23 @@ choose_ext(const AzStamp *stamp, const PbCover *cover, AzBytes *ext,
 		return true;
 	known = *chosen;
 	known.base.n_unknown_fields = 0;
-	return az_encode(&known, arena, ext, error);
+	return (!is_theirs || check_ext_size(stamp, &known, arena, error)) &&
+		az_encode(&known, arena, ext, error);
+}
+
+/* Each event gets it; the command's was checked when it came. */
+static bool
+check_ext_size(const AzStamp *stamp, const PbAny *ext, AzArena *arena,
+			   AzError *error)
+{
+	size_t		size = protobuf_c_message_get_packed_size(&ext->base);
+	size_t		max = stamp->limits->max_payload_bytes;
+
+	if (size <= max)
+		return true;
+	return az_error_set(error, arena, AZ_RESOURCE_EXHAUSTED,
+						"handler answered an ext of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
+						size, max);
 }
 
 /* Without unknown fields, as above. */

@@ -50,6 +50,8 @@ static const TextRule correlation_rule = {
 
 static bool check_sizes(const Check *check, const PbCommandBook *book,
 						const AzValidationLimits *limits);
+static bool check_ext_size(const Check *check, const PbCover *cover,
+						   const AzValidationLimits *limits);
 static size_t payload_size(const PbCommandPage *page);
 static bool check_pages(const Check *check, const PbCommandBook *book);
 static bool check_payloads(const Check *check, const PbCommandBook *book);
@@ -139,7 +141,24 @@ check_sizes(const Check *check, const PbCommandBook *book,
 						  "command.pages[%zu] has a payload of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
 						  i, size, limits->max_payload_bytes);
 	}
-	return true;
+	return check_ext_size(check, book->cover, limits);
+}
+
+/* Each event of the command may get it. */
+static bool
+check_ext_size(const Check *check, const PbCover *cover,
+			   const AzValidationLimits *limits)
+{
+	size_t		size;
+
+	if (cover == NULL || cover->ext == NULL)
+		return true;
+	size = protobuf_c_message_get_packed_size(&cover->ext->base);
+	if (size <= limits->max_payload_bytes)
+		return true;
+	return refuse(check,
+				  "command.cover.ext has %zu bytes, allowed are %zu (angzarr.max_payload_size)",
+				  size, limits->max_payload_bytes);
 }
 
 static size_t

@@ -8,7 +8,8 @@
 typedef struct AzValidationLimits
 {
 	size_t		max_pages;		/* per book, angzarr.max_pages_per_book */
-	size_t		max_payload_bytes;	/* per page, angzarr.max_payload_size */
+	size_t		max_payload_bytes;	/* per page, and of an encoded ext,
+									 * angzarr.max_payload_size */
 } AzValidationLimits;
 
 /*

@@ -309,6 +309,22 @@ a_payload_over_the_limit_is_refused_naming_the_setting(void **state)
 }
 
 static void
+an_ext_of_the_handler_over_the_limit_is_refused_naming_the_setting(void **state)
+{
+	PbAny		ext;
+
+	pb_any_init(&ext);
+	ext.type_url = (char *) "/xxxxx.Y";
+	cover.ext = &ext;
+	book.cover = &cover;
+	assert_true(run());
+	assert_int_equal(events[0].ext.len, 10);
+	ext.type_url = (char *) "/xxxxxx.Y";
+	assert_refused(AZ_RESOURCE_EXHAUSTED, "ext of 11 bytes",
+				   "10 (angzarr.max_payload_size)");
+}
+
+static void
 more_pages_than_allowed_are_refused_naming_the_setting(void **state)
 {
 	book.n_pages = 3;
@@ -332,6 +348,7 @@ static void
 memory_that_runs_out_is_an_error(void **state)
 {
 	static uint8_t big[200000];
+	const AzValidationLimits wide = {.max_pages = 3,.max_payload_bytes = 300000};
 	PbAny		ext;
 	bool		worked = false;
 
@@ -339,6 +356,7 @@ memory_that_runs_out_is_an_error(void **state)
 	ext.type_url = (char *) "/x.Y";
 	ext.value.data = big;
 	ext.value.len = sizeof(big);
+	stamp.limits = &wide;
 	cover.ext = &ext;
 	book.cover = &cover;
 	for (int n = 0; !worked; n++)
@@ -372,6 +390,7 @@ main(void)
 		TEST(an_event_without_a_type_is_refused),
 		TEST(unknown_fields_of_an_ext_or_a_reference_are_not_stored),
 		TEST(a_payload_over_the_limit_is_refused_naming_the_setting),
+		TEST(an_ext_of_the_handler_over_the_limit_is_refused_naming_the_setting),
 		TEST(more_pages_than_allowed_are_refused_naming_the_setting),
 		TEST(no_event_goes_past_the_last_sequence),
 		TEST(memory_that_runs_out_is_an_error),

@@ -177,6 +177,24 @@ a_reference_to_a_payload_is_bounded_like_a_payload(void **state)
 }
 
 static void
+an_ext_is_bounded_like_a_payload(void **state)
+{
+	PbAny		ext = PB_ANY_INIT;
+
+	/* One byte of tag and two of length come on top. */
+	ext.value.data = r.bytes;
+	ext.value.len = 997;
+	r.cover.ext = &ext;
+	assert_fine();
+	ext.value.len = 998;
+	assert_refused("command.cover.ext has 1001 bytes, allowed are 1000 (angzarr.max_payload_size)");
+	/* Its type counts as well. */
+	ext.value.len = 0;
+	ext.type_url = repeated('t', 998);
+	assert_refused("command.cover.ext has 1001 bytes, allowed are 1000 (angzarr.max_payload_size)");
+}
+
+static void
 a_book_needs_a_cover(void **state)
 {
 	r.book.cover = NULL;
@@ -521,6 +539,7 @@ main(void)
 		TEST(a_book_may_have_as_many_pages_as_the_setting_says),
 		TEST(a_payload_may_be_as_large_as_the_setting_says),
 		TEST(a_reference_to_a_payload_is_bounded_like_a_payload),
+		TEST(an_ext_is_bounded_like_a_payload),
 		TEST(a_book_needs_a_cover),
 		TEST(a_command_needs_a_domain),
 		TEST(a_domain_has_at_most_64_characters),
