@@ -2,7 +2,8 @@
  * The process that turns the engine of one database.
  *
  * It looks for the extension first: without it the process goes away, with
- * one of another version than the library it stays and says so.
+ * one of another version than the library, or in a copy that nobody has
+ * activated, it stays and says so.
  *
  * The first SIGTERM lets calls under way end, but not for longer than
  * angzarr.drain_timeout, whatever the process is doing then: a timer of the
@@ -37,6 +38,7 @@
 #include "pg/log_host.h"
 #include "pg/session.h"
 #include "pg/slot_own.h"
+#include "pg/spi_activation.h"
 #include "pg/spi_db.h"
 #include "pg/supervisor.h"
 
@@ -212,6 +214,13 @@ start_engine(AzWorker *worker)
 		complain(psprintf("extension angzarr has version %s, but the loaded library has version %s",
 						  worker->version, AZ_VERSION),
 				 "Run ALTER EXTENSION angzarr UPDATE, or restart the server to load the library anew.");
+		az_slot_own_idle();
+		return;
+	}
+	if (!az_spi_activation_is_here())
+	{
+		complain("it is a copy of another database",
+				 "Run SELECT angzarr.activate() in it, if its engine shall call the registered components.");
 		az_slot_own_idle();
 		return;
 	}

@@ -15,6 +15,7 @@ PREPARE functions AS
     ORDER BY p.proname COLLATE "C", 1;
 SELECT set_eq('functions', $$VALUES
     ('_access() -> setof record', 'sql is'),
+    ('_activation_changed() -> trigger', 'c vu'),
     ('_append_probed(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu'),
     ('_append_rest(text, uuid, text, bigint, timestamp with time zone, angzarr.new_event[], text) -> void', 'plpgsql vu'),
     ('_branch_head(uuid, text, text, bigint) -> setof record', 'plpgsql vu'),
@@ -46,6 +47,7 @@ SELECT set_eq('functions', $$VALUES
     ('_head(uuid, text, text) -> setof record', 'sql ss'),
     ('_insert_firsts(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> smallint[]', 'plpgsql vu'),
     ('_insert_pages(smallint[], uuid[], text[], text[], bigint[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> void', 'plpgsql vu'),
+    ('_is_activated() -> boolean', 'sql ss'),
     ('_is_storable(text, integer, timestamp with time zone, bigint) -> boolean', 'sql is'),
     ('_is_stream(text, uuid, text) -> boolean', 'sql is'),
     ('_last_sequence(text, uuid, text, bigint) -> bigint', 'plpgsql ss'),
@@ -78,6 +80,7 @@ SELECT set_eq('functions', $$VALUES
     ('_warn_without_engine() -> trigger', 'plpgsql vu'),
     ('_won(uuid[], text[], text[], integer[], uuid[], text[], text[]) -> smallint[]', 'plpgsql is'),
     ('_workers() -> setof record', 'c vr'),
+    ('activate() -> boolean', 'plpgsql vu definer'),
     ('append(text, uuid, bigint, angzarr.new_event[], text, text) -> bigint', 'plpgsql vu definer'),
     ('append_batch(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu definer'),
     ('book(text, uuid, text, timestamp with time zone, bigint) -> setof record', 'plpgsql ss'),

@@ -3,7 +3,7 @@ BEGIN;
 SELECT no_plan();
 
 SELECT tables_are('angzarr', ARRAY[
-    '_branches', 'components', 'dead_letters', 'descriptors', 'editions', 'events', 'exceptions',
+    '_activations', '_branches', 'components', 'dead_letters', 'descriptors', 'editions', 'events', 'exceptions',
     'inbox', 'inbox_results', 'outbox', 'processed', 'snapshots', 'subscriptions',
     'timers'], 'there are exactly these tables');
 SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'workers'], 'there are exactly these views');
@@ -59,6 +59,8 @@ FROM (VALUES
         ' rejection_reason text!, details text!, payload bytea!,'
         ' occurred_at timestamp with time zone!, created_at timestamp with time zone!,'
         ' replayed_at timestamp with time zone'),
+    ('_activations', 'system_identifier bigint!, database oid!,'
+        ' activated_at timestamp with time zone!'),
     ('descriptors', 'name text!, file bytea!, created_at timestamp with time zone!')
 ) AS t (name, columns);
 
@@ -115,6 +117,7 @@ WHERE c.relnamespace = 'angzarr'::regnamespace ORDER BY 1;
 SELECT is(attidentity::text, 'a', 'positions are always drawn')
 FROM pg_attribute WHERE attrelid = 'angzarr.events'::regclass AND attname = 'position';
 SELECT triggers_are('angzarr', 'events', ARRAY['protect_events']);
+SELECT triggers_are('angzarr', '_activations', ARRAY['activation_changed']);
 SELECT triggers_are('angzarr', 'components', ARRAY['components_changed', 'warn_without_engine']);
 
 -- Everything a user writes is dumped, with the sequences.
