@@ -25,6 +25,29 @@ $$;
 COMMENT ON FUNCTION angzarr._check_branch(text) IS
     'refuses the main timeline where a branch is wanted';
 
+CREATE FUNCTION angzarr._check_isolation()
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_isolation(): 0A000 where a statement cannot see what others just wrote
+DECLARE
+    _level text := current_setting('transaction_isolation');
+BEGIN
+    IF _level NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'cannot fix or delete an edition in this transaction'
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = format('Its isolation level is %s.', _level),
+                  HINT = 'Use READ COMMITTED: events that others just wrote must be'
+                         ' seen.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_isolation() IS
+    'refuses isolation levels that cannot see what others just wrote';
+
 CREATE FUNCTION angzarr._check_divergence(name text, domain text, divergence bigint)
 RETURNS void
 LANGUAGE plpgsql
@@ -106,6 +129,7 @@ BEGIN
                                 ' deletes its events.', _name, create_edition.domain);
     END IF;
     IF create_edition.divergence IS NOT NULL THEN
+        PERFORM angzarr._check_isolation();
         -- First writes in flight end before the look at what there is.
         LOCK TABLE angzarr._branches IN SHARE ROW EXCLUSIVE MODE;
         PERFORM angzarr._check_divergence(_name, create_edition.domain,
@@ -169,15 +193,7 @@ DECLARE
     _count bigint;
 BEGIN
     PERFORM angzarr._check_domain(delete_edition.domain);
-    IF current_setting('transaction_isolation') NOT IN ('read committed',
-                                                        'read uncommitted') THEN
-        RAISE EXCEPTION 'cannot delete an edition in this transaction'
-            USING ERRCODE = 'feature_not_supported',
-                  DETAIL = format('Its isolation level is %s.',
-                                  current_setting('transaction_isolation')),
-                  HINT = 'Use READ COMMITTED: events that others just wrote must be'
-                         ' seen.';
-    END IF;
+    PERFORM angzarr._check_isolation();
     -- Waits for whoever is writing to a branch; then all of it can be seen.
     DELETE FROM angzarr._branches AS b
     WHERE b.edition = _name AND b.domain = delete_edition.domain;

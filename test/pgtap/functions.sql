@@ -29,6 +29,7 @@ SELECT set_eq('functions', $$VALUES
     ('_check_divergence(text, text, bigint) -> void', 'plpgsql ss'),
     ('_check_domain(text) -> void', 'plpgsql is'),
     ('_check_grant(text, text) -> void', 'plpgsql ss'),
+    ('_check_isolation() -> void', 'plpgsql ss'),
     ('_check_lengths(integer[]) -> void', 'plpgsql is'),
     ('_check_new_events(angzarr.new_event[]) -> void', 'plpgsql ss'),
     ('_check_pages(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], boolean[], integer[]) -> void', 'plpgsql ss'),

@@ -165,6 +165,10 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT angzarr.delete_edition('what-if', 'ed');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT angzarr.create_edition('fixed', 'ed', 1);
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
 
 -- Bad arguments are named.
 SELECT angzarr.create_edition('What if', 'ed');
