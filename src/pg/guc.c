@@ -111,7 +111,7 @@ static const AzIntSetting int_settings[] = {
 	&max_connections, 1000, 1, 1000000, 0},
 	{"angzarr.max_control_frames_per_second",
 		"PING and SETTINGS frames that one connection may send per second.",
-	&max_control_frames, 10000, 1, INT_MAX, 0},
+	&max_control_frames, 1000, 1, INT_MAX, 0},
 	{"angzarr.max_header_size",
 		"Metadata of one request or answer.",
 	&max_header_size_kb, 16, 1, KB, GUC_UNIT_KB},

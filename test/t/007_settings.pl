@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use AngzarrNode;
+use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -18,6 +19,35 @@ sub listens
 			"SELECT listening = '$where' FROM angzarr.workers"
 			  . " WHERE database = '$database' AND state = 'running'"),
 		$name);
+}
+
+# Sends PINGs to the engine at that socket, up to so many: how many it answers, and the code by which
+# it ends the connection, if it does.
+sub ping
+{
+	my ($path, $count) = @_;
+	my $socket = IO::Socket::UNIX->new(Peer => $path) or die "no connection to $path: $!";
+	my ($said, $answers) = ('', 0);
+
+	local $SIG{PIPE} = 'IGNORE';
+	syswrite $socket, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . pack('CnCCN', 0, 0, 4, 0, 0);
+	for (my $sent = 50; $sent <= $count; $sent += 50)
+	{
+		syswrite $socket, pack('CnCCNa8', 0, 8, 6, 0, 0, 'there?') x 50;
+		while ($answers < $sent)
+		{
+			sysread($socket, $said, 65536, length $said) or return ($answers, undef);
+			while (length $said >= 9 && length $said >= 9 + unpack('xn', $said))
+			{
+				my (undef, $length, $type) = unpack('CnC', $said);
+
+				$answers++ if $type == 6;
+				return ($answers, unpack('x13N', $said)) if $type == 7;
+				$said = substr($said, 9 + $length);
+			}
+		}
+	}
+	return ($answers, undef);
 }
 
 $node->safe_psql('postgres', 'CREATE DATABASE one');
@@ -60,6 +90,12 @@ $node->safe_psql('postgres', "ALTER SYSTEM SET angzarr.max_pages_per_book = 7");
 $node->reload;
 $node->safe_psql('one', "SELECT angzarr.register_aggregate('order', 'grpc://localhost:1')");
 is(engine_pid($node, 'one'), $pid, 'a reload without one does not');
+
+# A client that keeps the engine busy with frames that are no calls.
+is_deeply([ ping("$directory/.s.angzarr.1310", 900) ],
+	[ 900, undef ], 'a client may send hundreds of PINGs a second');
+my (undef, $code) = ping("$directory/.s.angzarr.1310", 5000);
+is($code, 11, 'one that sends far more is told to calm down');
 
 # Addresses that cannot be had: said once, shown, and tried again.
 $offset = -s $node->logfile;
