@@ -1,0 +1,102 @@
+# Among a million events every look at a stream goes by its key, and reads the
+# rows of that stream alone.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $big = '00000000-0000-0000-0000-000000001000';
+my $small = "md5('7')::uuid";
+
+my $node = PostgreSQL::Test::Cluster->new('plans');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+$node->append_conf('postgresql.conf', "autovacuum = off\nmax_wal_size = '4GB'\nsynchronous_commit = off");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION angzarr');
+
+# A thousand events of one aggregate, ten of each of 99,900 others.
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload)
+SELECT '$big', 'order', i, timestamptz '2026-01-01' + i * interval '1 minute', '/a', '\\x0a'
+FROM generate_series(0, 999) AS i;
+INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload)
+SELECT md5(i::text)::uuid, 'order', s, timestamptz '2026-01-01' + s * interval '1 minute', '/a', '\\x0a'
+FROM generate_series(0, 9) AS s, generate_series(1, 99900) AS i;
+SQL
+is($node->safe_psql('postgres', 'SELECT count(*) FROM angzarr.events'), '1000000', 'there are a million events');
+
+# The plans of all statements that this runs, and how many rows of events it read.
+sub look
+{
+	my ($query) = @_;
+	my ($code, $out, $err) = $node->psql('postgres', <<"SQL");
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_nested_statements = on;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off;
+BEGIN;
+SET client_min_messages = log;
+$query;
+SET client_min_messages = notice;
+SET auto_explain.log_min_duration = -1;
+SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+FROM pg_stat_xact_user_tables WHERE schemaname = 'angzarr' AND relname = 'events';
+COMMIT;
+SQL
+	is($code, 0, "it runs: $query") or diag($err);
+	return ($err, split(/\n/, $out));
+}
+
+# Passes when it gives so many rows, by index scans, and reads no more than these.
+sub goes_by_key
+{
+	my ($name, $query, $rows, $reads) = @_;
+	my ($plans, $counted, $read) = look("SELECT count(*) FROM $query");
+
+	is($counted, $rows, "$name gives $rows rows");
+	like($plans, qr/Index (Only )?Scan (Backward )?using events_pkey on events|Bitmap Index Scan on events_pkey/, "$name goes by the key");
+	unlike($plans, qr/Seq Scan on events/, "$name never scans the table");
+	cmp_ok($read, '<=', $reads, "$name reads $reads rows at most");
+	return;
+}
+
+for my $state ('before', 'after')
+{
+	$node->safe_psql('postgres', 'VACUUM ANALYZE angzarr.events') if $state eq 'after';
+	my $when = "$state ANALYZE:";
+
+	goes_by_key("$when book of 1,000 events", "angzarr.book('order', '$big')", 1000, 1002);
+	goes_by_key("$when book of 10 events", "angzarr.book('order', $small)", 10, 12);
+	goes_by_key("$when events_of", "angzarr.events_of('order', '$big')", 1000, 1002);
+	goes_by_key("$when events_of a range",
+		"angzarr.events_of('order', '$big', from_sequence => 500, to_sequence => 509)", 10, 12);
+	goes_by_key("$when events as of a sequence",
+		"angzarr.events_as_of('order', '$big', as_of_sequence => 99)", 100, 102);
+	# Where the first later event is, is looked for in the stream too.
+	goes_by_key("$when events as of a time",
+		"angzarr.events_as_of('order', '$big', as_of => timestamptz '2026-01-01 01:39')", 100, 2102);
+	goes_by_key("$when book as of a time",
+		"angzarr.book('order', '$big', as_of => timestamptz '2026-01-01 01:39')", 100, 2102);
+	goes_by_key("$when a hundred books at once", "angzarr._load_books("
+		  . "(SELECT array_agg(md5(i::text)::uuid) FROM generate_series(1, 100) AS i),"
+		  . " array_fill('order'::text, '{100}'), array_fill(''::text, '{100}'),"
+		  . " array_fill(true, '{100}'), NULL, NULL)", 1000, 1202);
+}
+
+# A look at the head reads one row, however long the stream is.
+my ($plans, $next, $read) = look("SELECT angzarr.next_sequence('order', '$big')");
+is($next, '1000', 'the next sequence is found');
+cmp_ok($read, '<=', 1, 'by reading one row');
+
+# And an append looks at the head only.
+($plans, $next, $read) =
+  look("SELECT angzarr.append('order', '$big', 1000, ARRAY[angzarr.new_event('a', '')])");
+is($next, '1001', 'an append finds its place');
+cmp_ok($read, '<=', 2, 'without reading the stream');
+unlike($plans, qr/Seq Scan on events/, 'nor the table');
+
+$node->stop;
+done_testing();
