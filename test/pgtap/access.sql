@@ -13,7 +13,7 @@ SELECT lives_ok($$SELECT angzarr.grant_access('angzarr_test_' || l, l)
 -- Every function that has a name for users, and the level that may call it.
 CREATE TEMPORARY TABLE expected (name, level) AS VALUES
     ('ack', 'reader'), ('activate', 'admin'), ('append', 'writer'),
-    ('append_batch', 'writer'), ('book', 'reader'), ('create_edition', 'writer'),
+    ('append_batch', 'writer'), ('append_once', 'writer'), ('book', 'reader'), ('create_edition', 'writer'),
     ('delete_edition', 'admin'), ('disable', 'admin'), ('enable', 'admin'),
     ('events_as_of', 'reader'), ('events_of', 'reader'), ('forget_processed', 'admin'),
     ('grant_access', 'owner'), ('horizon', 'reader'), ('latest_snapshot', 'reader'),
