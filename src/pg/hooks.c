@@ -17,6 +17,7 @@
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -39,6 +40,7 @@ static void utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 					ProcessUtilityContext context, ParamListInfo params,
 					QueryEnvironment *environment, DestReceiver *dest,
 					QueryCompletion *completion);
+static void after_commit_prepared(void);
 static void before(Node *statement);
 static void before_alone(Node *statement);
 static void before_create(CreatedbStmt *statement);
@@ -81,9 +83,19 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	else
 		standard_ProcessUtility(pstmt, query, read_only_tree, context, params,
 								environment, dest, completion);
-	/* What that transaction has told nobody: it may be anything. */
 	if (commits_prepared)
-		az_slots_components_changed(MyDatabaseId);
+		after_commit_prepared();
+}
+
+/* What that transaction did it has told nobody: it may be anything. */
+static void
+after_commit_prepared(void)
+{
+	az_slots_components_changed(MyDatabaseId);
+	if (OidIsValid(get_extension_oid(AZ_EXTENSION_NAME, true)))
+		az_slots_look(MyDatabaseId, false);
+	else
+		az_slots_dismiss(MyDatabaseId);
 }
 
 static void

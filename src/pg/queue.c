@@ -108,11 +108,11 @@ tell(void)
 	ListCell   *cell;
 
 	if (extension_changed && extension_is_there)
-		az_slots_look(MyDatabaseId);
+		az_slots_look(MyDatabaseId, true);
 	else if (extension_changed)
 		az_slots_dismiss(MyDatabaseId);
 	foreach(cell, to_look)
-		az_slots_look(lfirst_oid(cell));
+		az_slots_look(lfirst_oid(cell), true);
 	foreach(cell, to_restart)
 		az_slots_restart(lfirst_oid(cell));
 	if (components_changed)

@@ -63,7 +63,7 @@ az_slots_state_name(AzSlotState state)
 }
 
 void
-az_slots_look(Oid database)
+az_slots_look(Oid database, bool at_once)
 {
 	AzSlotTable *table;
 	AzSlot	   *slot;
@@ -76,7 +76,8 @@ az_slots_look(Oid database)
 	{
 		slot->wanted = true;
 		slot->look = true;
-		slot->due_at = 0;
+		if (at_once)
+			slot->due_at = 0;
 		if (slot->pid != 0)
 			SetLatch(slot->latch);
 	}

@@ -55,9 +55,10 @@ extern const char *az_slots_state_name(AzSlotState state);
 
 /*
  * The database may have got, changed or lost the extension: its worker looks
- * again, or one is started to look.
+ * again, or one is started to look; with "at_once" also one that waits to be
+ * started after failures.
  */
-extern void az_slots_look(Oid database);
+extern void az_slots_look(Oid database, bool at_once);
 
 /* The database has no extension any more: its worker looks again and ends. */
 extern void az_slots_dismiss(Oid database);

@@ -7,7 +7,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = angzarr_node('main');
+my $node = angzarr_node('main', 'max_prepared_transactions = 2');
 
 $node->safe_psql('postgres', 'CREATE DATABASE one');
 $node->safe_psql('postgres', 'CREATE DATABASE two');
@@ -33,6 +33,15 @@ ok( $node->poll_query_until('one',
 		"SELECT count(*) = 2 FROM angzarr.workers"),
 	'a rolled back CREATE EXTENSION leaves no engine and no row');
 is(engine_pid($node, 'without'), '', 'and no process');
+
+# In two phases: at the second, whoever commits it.
+$node->safe_psql('without', "BEGIN; CREATE EXTENSION angzarr; PREPARE TRANSACTION 'created'");
+is(engine_pid($node, 'without'), '', 'a prepared CREATE EXTENSION starts no engine');
+$node->safe_psql('without', "COMMIT PREPARED 'created'");
+engine_runs($node, 'without', 'but COMMIT PREPARED does');
+$node->safe_psql('without', "BEGIN; DROP EXTENSION angzarr; PREPARE TRANSACTION 'dropped'");
+$node->safe_psql('without', "COMMIT PREPARED 'dropped'");
+engine_is_gone($node, 'without', 'and the engine ends when a DROP EXTENSION is committed so');
 
 # Restart: found again, in all databases and only there.
 $node->restart;
