@@ -4,8 +4,8 @@ EXTVERSION  = 0.1
 MODULE_big  = angzarr
 
 # The SQL script is its parts in this order.
-SQL_PARTS   = header schema roots timelines append load snapshots temporal editions idempotency registry engine activation verify \
-              admin_views privileges
+SQL_PARTS   = header schema roots timelines append load snapshots temporal editions idempotency registry subscriptions engine \
+              activation verify admin_views privileges
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 # Rooms of src/, bottom to top (tools/check_rooms knows the same list).

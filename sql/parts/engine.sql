@@ -121,6 +121,29 @@ COMMENT ON FUNCTION angzarr._append_probed(
     text[]) IS
     'appends many commands at once without waiting for other writers';
 
+CREATE FUNCTION angzarr._fast_turn(
+    sequence oid,
+    OUT horizon bigint,
+    OUT holders text[],
+    OUT floors bigint[]
+)
+AS 'MODULE_PATHNAME', 'angzarr_turn'
+LANGUAGE C
+VOLATILE
+STRICT
+PARALLEL UNSAFE;
+COMMENT ON FUNCTION angzarr._fast_turn(oid) IS
+    'the horizon and who holds it, without a look at every lock of the server';
+
+CREATE FUNCTION angzarr._flush()
+RETURNS void
+AS 'MODULE_PATHNAME', 'angzarr_flush'
+LANGUAGE C
+VOLATILE
+PARALLEL UNSAFE;
+COMMENT ON FUNCTION angzarr._flush() IS
+    'makes what was read durable, also where its writer did not wait for that';
+
 CREATE FUNCTION angzarr._components_changed()
 RETURNS trigger
 AS 'MODULE_PATHNAME', 'angzarr_components_changed'

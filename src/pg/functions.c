@@ -1,22 +1,29 @@
 /* What SQL calls: the engines of this server, and whether there can be any. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "pg/compat.h"
+#include "pg/horizon.h"
 #include "pg/queue.h"
 #include "pg/slots.h"
 
 #define WORKERS_COLUMNS 12
+#define TURN_COLUMNS 3
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_workers);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_engine_available);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_components_changed);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_turn);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_flush);
 
 static void put_worker(ReturnSetInfo *result, const AzSlotView *view);
 static void put_text(Datum *value, bool *is_null, const char *text);
@@ -55,6 +62,47 @@ angzarr_components_changed(PG_FUNCTION_ARGS)
 				 errmsg("function \"_components_changed\" must be called as a trigger")));
 	az_queue_components_changed();
 	return PointerGetDatum(NULL);
+}
+
+/* The horizon, and who holds it with which floors. */
+Datum
+angzarr_turn(PG_FUNCTION_ARGS)
+{
+	const AzHorizon *horizon = az_horizon_turn(PG_GETARG_OID(0));
+	Datum	   *holders = palloc(sizeof(Datum) * Max(horizon->count, 1));
+	Datum	   *floors = palloc(sizeof(Datum) * Max(horizon->count, 1));
+	Datum		values[TURN_COLUMNS];
+	bool		nulls[TURN_COLUMNS] = {0};
+	TupleDesc	columns;
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	for (int i = 0; i < horizon->count; i++)
+	{
+		const AzHolder *holder = &horizon->holders[i];
+
+		/* As pg_locks has it. */
+		holders[i] = CStringGetTextDatum(psprintf("%d/%u",
+												  holder->vxid.backendId,
+												  holder->vxid.localTransactionId));
+		floors[i] = Int64GetDatum(holder->floor);
+	}
+	values[0] = Int64GetDatum(horizon->position);
+	values[1] = PointerGetDatum(construct_array(holders, horizon->count,
+												TEXTOID, -1, false,
+												TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(floors, horizon->count,
+												INT8OID, sizeof(int64), true,
+												TYPALIGN_DOUBLE));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns),
+													  values, nulls)));
+}
+
+Datum
+angzarr_flush(PG_FUNCTION_ARGS)
+{
+	az_horizon_flush();
+	PG_RETURN_VOID();
 }
 
 static void

@@ -31,6 +31,7 @@ typedef struct AzIntSetting
 int			az_guc_drain_timeout_ms;
 int			az_guc_max_databases;
 int			az_guc_max_memory_kb;
+int			az_guc_notify_interval_ms;
 
 static int	call_timeout_ms;
 static int	catalog_poll_interval_ms;
@@ -148,6 +149,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.max_streams_per_connection",
 		"Calls that one connection may have open.",
 	&max_streams, 1000, 1, INT_MAX, 0},
+	{"angzarr.notify_interval",
+		"Least time between two notifications of listeners.",
+	&az_guc_notify_interval_ms, 20, 0, 60000, GUC_UNIT_MS},
 	{NULL}
 };
 

@@ -8,6 +8,7 @@
 extern int	az_guc_drain_timeout_ms;
 extern int	az_guc_max_databases;
 extern int	az_guc_max_memory_kb;
+extern int	az_guc_notify_interval_ms;
 
 /*
  * Defines the settings.  "preloaded": also those that are fixed when the

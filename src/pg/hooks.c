@@ -40,7 +40,7 @@ static void utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 					ProcessUtilityContext context, ParamListInfo params,
 					QueryEnvironment *environment, DestReceiver *dest,
 					QueryCompletion *completion);
-static void after_commit_prepared(void);
+static void after_end_of_prepared(void);
 static void before(Node *statement);
 static void before_alone(Node *statement);
 static void before_create(CreatedbStmt *statement);
@@ -71,8 +71,9 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		QueryCompletion *completion)
 {
 	Node	   *statement = pstmt->utilityStmt;
-	bool		commits_prepared = IsA(statement, TransactionStmt) &&
-	((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+	bool		ends_prepared = IsA(statement, TransactionStmt) &&
+	(((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED ||
+	 ((TransactionStmt *) statement)->kind == TRANS_STMT_ROLLBACK_PREPARED);
 
 	before(statement);
 	if (context == PROCESS_UTILITY_TOPLEVEL && !IsTransactionBlock())
@@ -83,15 +84,16 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	else
 		standard_ProcessUtility(pstmt, query, read_only_tree, context, params,
 								environment, dest, completion);
-	if (commits_prepared)
-		after_commit_prepared();
+	if (ends_prepared)
+		after_end_of_prepared();
 }
 
 /* What that transaction did it has told nobody: it may be anything. */
 static void
-after_commit_prepared(void)
+after_end_of_prepared(void)
 {
 	az_slots_components_changed(MyDatabaseId);
+	az_slots_log_moved();
 	if (OidIsValid(get_extension_oid(AZ_EXTENSION_NAME, true)))
 		az_slots_look(MyDatabaseId, false);
 	else

@@ -10,6 +10,7 @@
 #include "pg/queue.h"
 #include "pg/slots.h"
 #include "pg/supervisor.h"
+#include "pg/wake.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,6 +24,7 @@ _PG_init(void)
 		return;
 	az_slots_install();
 	az_queue_install();
+	az_wake_install();
 	az_hooks_install();
 	az_supervisor_register();
 }

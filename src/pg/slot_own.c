@@ -134,6 +134,39 @@ az_slot_own_report(const AzEngineStats *stats)
 	pg_atomic_write_u64(&own->connections, stats->connections);
 }
 
+void
+az_slot_own_watch(Oid sequence)
+{
+	AzSlotTable *table;
+
+	if (pg_atomic_read_u32(&own->sequence) == sequence)
+		return;
+	table = az_slot_table_lock(LW_EXCLUSIVE);
+	pg_atomic_write_u64(&own->horizon, 0);
+	pg_atomic_write_u32(&own->sequence, sequence);
+	pg_atomic_fetch_add_u32(&table->watches, 1);
+	az_slot_table_unlock(table);
+}
+
+void
+az_slot_own_settle(int64 horizon)
+{
+	pg_atomic_write_u64(&own->horizon, horizon);
+}
+
+bool
+az_slot_own_has_moved(void)
+{
+	return pg_atomic_read_u32(&own->moved) != 0;
+}
+
+void
+az_slot_own_take_moved(void)
+{
+	/* A full barrier: what is told later is seen later. */
+	pg_atomic_exchange_u32(&own->moved, 0);
+}
+
 uint64
 az_slot_own_components_generation(void)
 {

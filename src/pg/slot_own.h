@@ -40,6 +40,16 @@ extern bool az_slot_own_is_held(void);
 extern bool az_slot_own_take_look(void);
 
 extern void az_slot_own_report(const AzEngineStats *stats);
+/* From now on who ends a transaction that drew from the sequence tells. */
+extern void az_slot_own_watch(Oid sequence);
+
+/* All up to here is settled, in the sequence that is watched. */
+extern void az_slot_own_settle(int64 horizon);
+
+/* Whether somebody told, since that was last taken. */
+extern bool az_slot_own_has_moved(void);
+extern void az_slot_own_take_moved(void);
+
 extern uint64 az_slot_own_components_generation(void);
 
 #endif

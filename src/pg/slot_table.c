@@ -129,6 +129,8 @@ az_slot_table_tidy(AzSlot *slot)
 	slot->failures = 0;
 	slot->due_at = 0;
 	slot->started_at = 0;
+	pg_atomic_write_u32(&slot->sequence, InvalidOid);
+	pg_atomic_write_u64(&slot->horizon, 0);
 	slot->message[0] = '\0';
 }
 
@@ -176,6 +178,7 @@ set_up_memory(void)
 		table->lock = &GetNamedLWLockTranche(LOCK_NAME)->lock;
 		table->count = az_guc_max_databases;
 		ConditionVariableInit(&table->absent);
+		pg_atomic_init_u32(&table->watches, 0);
 		for (int i = 0; i < table->count; i++)
 			init_slot(&table->slots[i]);
 	}
@@ -194,6 +197,9 @@ static void
 init_slot(AzSlot *slot)
 {
 	pg_atomic_init_u64(&slot->components_generation, 0);
+	pg_atomic_init_u32(&slot->sequence, InvalidOid);
+	pg_atomic_init_u32(&slot->moved, 0);
+	pg_atomic_init_u64(&slot->horizon, 0);
 	pg_atomic_init_u64(&slot->commands, 0);
 	pg_atomic_init_u64(&slot->rejected, 0);
 	pg_atomic_init_u64(&slot->events, 0);

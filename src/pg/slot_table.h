@@ -30,6 +30,9 @@ typedef struct AzSlot
 	char		listening[AZ_SLOT_TEXT_SIZE];
 	char		message[AZ_SLOT_TEXT_SIZE];
 	pg_atomic_uint64 components_generation;
+	pg_atomic_uint32 sequence;	/* of positions, when it is watched */
+	pg_atomic_uint32 moved;		/* for the worker: look at the log */
+	pg_atomic_uint64 horizon;	/* all up to here is settled */
 	pg_atomic_uint64 commands;
 	pg_atomic_uint64 rejected;
 	pg_atomic_uint64 events;
@@ -47,6 +50,7 @@ typedef struct AzSlotTable
 	LWLock	   *lock;
 	ConditionVariable absent;	/* some worker has ended */
 	Latch	   *supervisor;		/* NULL = none runs */
+	pg_atomic_uint32 watches;	/* counts changes of a slot's "sequence" */
 	bool		overflow;		/* a request found no free slot */
 	int			count;
 	AzSlot		slots[FLEXIBLE_ARRAY_MEMBER];

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -10,6 +11,7 @@
 
 #define AWAIT_ABSENT_MS 10000
 
+static AzSlot *slot_of_this_database(AzSlotTable *table);
 static void ask_stop(AzSlot *slot, bool hurry);
 static bool has_worker(Oid database);
 
@@ -197,6 +199,75 @@ az_slots_components_changed(Oid database)
 			SetLatch(slot->latch);
 	}
 	az_slot_table_unlock(table);
+}
+
+Oid
+az_slots_sequence(void)
+{
+	AzSlotTable *table = az_slot_table();
+	AzSlot	   *slot;
+
+	if (table == NULL || !OidIsValid(MyDatabaseId))
+		return InvalidOid;
+	slot = slot_of_this_database(table);
+	return slot != NULL ? pg_atomic_read_u32(&slot->sequence) : InvalidOid;
+}
+
+void
+az_slots_log_moved(void)
+{
+	AzSlotTable *table;
+	AzSlot	   *slot;
+
+	if (!az_slots_available())
+		return;
+	table = az_slot_table_lock(LW_SHARED);
+	slot = az_slot_table_find(table, MyDatabaseId);
+	/* The engine itself looks after its own transactions unasked. */
+	if (slot != NULL && pg_atomic_exchange_u32(&slot->moved, 1) == 0 &&
+		slot->pid != 0 && slot->pid != MyProcPid)
+		SetLatch(slot->latch);
+	az_slot_table_unlock(table);
+}
+
+int64
+az_slots_horizon(Oid sequence)
+{
+	AzSlotTable *table;
+	AzSlot	   *slot;
+	int64		horizon = 0;
+
+	if (!az_slots_available())
+		return 0;
+	table = az_slot_table_lock(LW_SHARED);
+	slot = az_slot_table_find(table, MyDatabaseId);
+	if (slot != NULL && pg_atomic_read_u32(&slot->sequence) == sequence)
+		horizon = (int64) pg_atomic_read_u64(&slot->horizon);
+	az_slot_table_unlock(table);
+	return horizon;
+}
+
+/*
+ * Without the lock: a slot that is about to become another database's has no
+ * sequence, and whose watching has just begun looks by itself.
+ */
+static AzSlot *
+slot_of_this_database(AzSlotTable *table)
+{
+	static AzSlot *last;
+	static uint32 seen;
+	uint32		watches = pg_atomic_read_u32(&table->watches);
+
+	if (last != NULL && *(volatile Oid *) &last->database == MyDatabaseId)
+		return last;
+	if (watches == seen)
+		return NULL;
+	seen = watches;
+	last = NULL;
+	for (int i = 0; i < table->count && last == NULL; i++)
+		if (*(volatile Oid *) &table->slots[i].database == MyDatabaseId)
+			last = &table->slots[i];
+	return last;
 }
 
 /*

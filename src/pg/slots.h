@@ -76,6 +76,18 @@ extern void az_slots_release(Oid database);
 /* Waits until a held database has no worker; gives up after ten seconds. */
 extern void az_slots_await_absent(Oid database);
 
+/*
+ * The sequence of positions of this database, when an engine watches it;
+ * InvalidOid otherwise.  Asked at the end of every transaction: cheap.
+ */
+extern Oid	az_slots_sequence(void);
+
+/* The log of this database may have moved: its engine looks. */
+extern void az_slots_log_moved(void);
+
+/* Up to where this database's engine found the log settled; 0 = unknown. */
+extern int64 az_slots_horizon(Oid sequence);
+
 /* The components of the database changed: its engine reads them again. */
 extern void az_slots_components_changed(Oid database);
 

@@ -103,6 +103,36 @@ az_spi_db_run(const char *name, void (*body) (void *arg), void *arg)
 	MemoryContextSwitchTo(caller);
 }
 
+bool
+az_spi_db_try(const char *name, void (*body) (void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		az_spi_db_run(name, body, arg);
+		done = true;
+	}
+	PG_CATCH();
+	{
+		/* Raising the error has set the counter to zero. */
+		HOLD_CANCEL_INTERRUPTS();
+		MemoryContextSwitchTo(caller);
+		EmitErrorReport();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+
+	if (!done)
+	{
+		AbortCurrentTransaction();
+		pgstat_report_activity(STATE_IDLE, NULL);
+		MemoryContextSwitchTo(caller);
+	}
+	return done;
+}
+
 static bool
 begin(AzDb *base, AzArena *arena, AzError *error)
 {

@@ -30,4 +30,10 @@ extern long az_spi_db_report_stats(bool force);
 extern void az_spi_db_run(const char *name, void (*body) (void *arg),
 						  void *arg);
 
+/*
+ * The same, but an error is logged and aborts only that transaction: false.
+ */
+extern bool az_spi_db_try(const char *name, void (*body) (void *arg),
+						  void *arg);
+
 #endif

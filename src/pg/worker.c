@@ -36,6 +36,7 @@
 #include "pg/compat.h"
 #include "pg/guc.h"
 #include "pg/log_host.h"
+#include "pg/notify.h"
 #include "pg/session.h"
 #include "pg/slot_own.h"
 #include "pg/spi_activation.h"
@@ -79,6 +80,7 @@ static bool has_ended(AzWorker *worker);
 static void turn(AzWorker *worker);
 static void wait_for_events(AzWorker *worker);
 static long timeout_ms(AzWorker *worker);
+static long least(long a, long b);
 static long drain_left_ms(const AzWorker *worker);
 
 static AzSlotEnd how_it_ends = AZ_SLOT_FAILED;
@@ -350,6 +352,7 @@ turn(AzWorker *worker)
 	if (worker->engine == NULL)
 		return;
 	az_engine_turn(worker->engine);
+	az_notify_turn();
 	az_engine_stats(worker->engine, &stats);
 	az_slot_own_report(&stats);
 }
@@ -369,23 +372,29 @@ wait_for_events(AzWorker *worker)
 	ResetLatch(MyLatch);
 }
 
-/* The least of what the engine, the statistics and draining allow. */
+/* The least of what engine, listeners, statistics and draining allow. */
 static long
 timeout_ms(AzWorker *worker)
 {
 	long		timeout = -1;
 
 	if (worker->engine != NULL)
-		timeout = az_engine_timeout_ms(worker->engine);
-	if (worker->has_stats && (timeout < 0 || timeout > STATS_DELAY_MS))
-		timeout = STATS_DELAY_MS;
+		timeout = least(az_engine_timeout_ms(worker->engine),
+						az_notify_timeout_ms());
+	if (worker->has_stats)
+		timeout = least(timeout, STATS_DELAY_MS);
 	if (worker->is_draining)
-	{
-		long		left = drain_left_ms(worker);
-
-		timeout = timeout < 0 ? left : Min(timeout, left);
-	}
+		timeout = least(timeout, drain_left_ms(worker));
 	return timeout;
+}
+
+/* Less than 0 is never. */
+static long
+least(long a, long b)
+{
+	if (a < 0 || b < 0)
+		return Max(a, b);
+	return Min(a, b);
 }
 
 static long
