@@ -40,6 +40,7 @@ extern bool az_slot_own_is_held(void);
 extern bool az_slot_own_take_look(void);
 
 extern void az_slot_own_report(const AzEngineStats *stats);
+
 /* From now on who ends a transaction that drew from the sequence tells. */
 extern void az_slot_own_watch(Oid sequence);
 
