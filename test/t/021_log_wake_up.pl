@@ -75,7 +75,8 @@ is(hears(), engine_pid($node, 'postgres'), 'the engine notifies of an append, no
 is_heard(run_sql("BEGIN; $put SAVEPOINT s; $put ROLLBACK TO s; COMMIT"), 'with a savepoint as well');
 is_heard(
 	run_sql("COPY angzarr.events (root, domain, sequence, created_at, type_url, payload) FROM stdin;\n"
-		  . "11111111-1111-4111-8111-111111111111\theard\t0\t2026-01-01\t/t.Heard\tx\n\\.\n"),
+		  . join("\t", '11111111-1111-4111-8111-111111111111', 'heard', 0, '2026-01-01', '/t.Heard', 'x')
+		  . "\n\\.\n"),
 	'and of rows that were copied');
 is_heard(run_sql("BEGIN; $put ROLLBACK"), 'a rollback lets the log move, too');
 is_heard(run_sql("BEGIN; $put PREPARE TRANSACTION 'p'; COMMIT PREPARED 'p'"), 'so does COMMIT PREPARED');
