@@ -24,7 +24,6 @@ CREATE TABLE angzarr.events (
     source_root uuid,
     source_sequence bigint,
     source_component text COLLATE "C",
-    CONSTRAINT events_pkey PRIMARY KEY (root, domain, edition, sequence),
     CONSTRAINT events_sequence_check CHECK (sequence BETWEEN 0 AND 4294967295),
     CONSTRAINT events_payload_check CHECK ((payload IS NULL) <> (external IS NULL))
 ) WITH (
@@ -48,6 +47,10 @@ CREATE INDEX events_first_idx ON angzarr.events (domain, edition, root)
     WHERE sequence = 0;
 CREATE INDEX events_edition_idx ON angzarr.events (edition, domain)
     WHERE edition <> '';
+-- Last on purpose: while the table is young all indexes look equally good to the
+-- planner, and it then takes the one that was made last.
+ALTER TABLE angzarr.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (root, domain, edition, sequence);
 
 COMMENT ON TABLE angzarr.events IS
     'the log: every event of every aggregate, inserted once and never changed';
