@@ -5,8 +5,12 @@
 #include "base/clock.h"
 #include "net/channel.h"
 
+/* An unused channel is freed after this when connections never are idle. */
+#define UNUSED_LIMIT_US (INT64_C(600) * 1000000)
+
 static bool prepare(AzChannel *channel, const char *address, AzArena *arena,
 					AzError *error);
+static bool start_timers(AzChannel *channel);
 static void prepare_pool(AzChannel *channel);
 static bool is_wanted(const AzChannel *channel);
 static bool wants_lookup(const AzChannel *channel);
@@ -19,6 +23,9 @@ static bool is_hopeless(const AzChannel *channel);
 static void fail_queue(AzChannel *channel);
 static void arm_timer(AzChannel *channel);
 static void handle_due(AzTimer *timer);
+static void handle_unused(AzTimer *timer);
+static bool is_in_use(const AzChannel *channel);
+static int64_t unused_limit_us(const AzChannel *channel);
 static void handle_changed(AzPool *pool);
 static void handle_lost(AzPool *pool);
 
@@ -59,12 +66,22 @@ prepare(AzChannel *channel, const char *address, AzArena *arena,
 	if (!az_address_parse(&channel->address, address, channel->arena, error))
 		return false;
 	prepare_pool(channel);
+	return start_timers(channel) || az_error_out_of_memory(error);
+}
+
+static bool
+start_timers(AzChannel *channel)
+{
+	AzLoop	   *loop = channel->channels->loop;
+
 	channel->timer.due = handle_due;
 	channel->timer.owner = channel;
-	if (!az_loop_start_timer(channel->channels->loop, &channel->timer,
-							 INT64_MAX))
-		return az_error_out_of_memory(error);
-	return true;
+	channel->unused.due = handle_unused;
+	channel->unused.owner = channel;
+	channel->used_us = az_clock_monotonic_us();
+	return az_loop_start_timer(loop, &channel->timer, INT64_MAX) &&
+		az_loop_start_timer(loop, &channel->unused,
+							channel->used_us + unused_limit_us(channel));
 }
 
 static void
@@ -90,6 +107,7 @@ az_channel_free(AzChannel *channel)
 	az_list_remove(&channel->link);
 	az_lookup_stop(&channel->lookup);
 	az_loop_stop_timer(channel->channels->loop, &channel->timer);
+	az_loop_stop_timer(channel->channels->loop, &channel->unused);
 	az_pool_free(&channel->pool);
 	az_arena_free(channel->arena);
 }
@@ -203,6 +221,43 @@ handle_due(AzTimer *timer)
 	az_loop_start_timer(channel->channels->loop, timer, INT64_MAX);
 	az_channel_advance(channel);
 }
+
+/* ---- being used ---- */
+
+static void
+handle_unused(AzTimer *timer)
+{
+	AzChannel  *channel = timer->owner;
+	int64_t		limit_us = unused_limit_us(channel);
+	int64_t		now_us = az_clock_monotonic_us();
+	int64_t		due_us = channel->used_us + limit_us;
+
+	if (due_us <= now_us && !is_in_use(channel))
+	{
+		az_channels_forget(channel->channels, channel);
+		return;
+	}
+	az_loop_start_timer(channel->channels->loop, timer,
+						due_us > now_us ? due_us : now_us + limit_us);
+}
+
+/* Ended calls are in no list here: they are told by a timer due before. */
+static bool
+is_in_use(const AzChannel *channel)
+{
+	return channel->queue.count > 0 || channel->sent.count > 0 ||
+		az_pool_open_slots(&channel->pool) > 0;
+}
+
+static int64_t
+unused_limit_us(const AzChannel *channel)
+{
+	int64_t		idle_us = channel->channels->limits.idle_timeout_us;
+
+	return idle_us > 0 ? idle_us : UNUSED_LIMIT_US;
+}
+
+/* ---- what the pool tells ---- */
 
 static void
 handle_changed(AzPool *pool)

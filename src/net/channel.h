@@ -6,6 +6,10 @@
  * idle timeout after the last one began.  As long as a connection is being
  * opened or the name is looked up, calls wait; when nothing is left to try
  * before some backoff is over they fail at once with the last failure.
+ *
+ * One that has no calls, no connection and was not asked for during an idle
+ * timeout frees itself, from a timer of its own only: never under whoever
+ * has just got it.
  */
 #ifndef AZ_NET_CHANNEL_H
 #define AZ_NET_CHANNEL_H
@@ -42,6 +46,8 @@ struct AzChannel
 	unsigned	lookups;		/* in a row, for the wait between them */
 	int64_t		lookup_us;		/* no lookup before */
 	int64_t		wanted_us;		/* when the last call began; 0 = never */
+	int64_t		used_us;		/* when it was asked for the last time */
+	AzTimer		unused;			/* runs always; frees it when nobody asks */
 };
 
 /* NULL with the error when memory is out or the address is of no form. */
@@ -57,6 +63,9 @@ extern bool az_channel_submit(AzChannel *channel, AzCall *call,
 
 /* Looks what can be done: look up, connect, send, or fail what waits. */
 extern void az_channel_advance(AzChannel *channel);
+
+/* Frees a channel that may be asked for again: it is made anew then. */
+extern void az_channels_forget(AzChannels *channels, AzChannel *channel);
 
 /* Has the ended calls delivered in this turn of the loop, or the next. */
 extern void az_channels_deliver_soon(AzChannels *channels);

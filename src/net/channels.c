@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "net/channel.h"
 
 static void deliver(AzTimer *timer);
@@ -47,7 +48,10 @@ az_channels_get(AzChannels *channels, const char *address, AzArena *arena,
 	AzChannel  *channel = az_map_get(channels->by_address, key);
 
 	if (channel != NULL)
+	{
+		channel->used_us = az_clock_monotonic_us();
 		return channel;
+	}
 	channel = az_channel_create(channels, address, arena, error);
 	if (channel == NULL)
 		return NULL;
@@ -59,6 +63,13 @@ az_channels_get(AzChannels *channels, const char *address, AzArena *arena,
 	}
 	az_list_append(&channels->channels, &channel->link, channel);
 	return channel;
+}
+
+void
+az_channels_forget(AzChannels *channels, AzChannel *channel)
+{
+	az_map_remove(channels->by_address, az_bytes_of(channel->address.text));
+	az_channel_free(channel);
 }
 
 void
@@ -91,6 +102,12 @@ end_calls(AzChannel *channel, const AzList *calls)
 	while ((call = az_list_first(calls)) != NULL)
 		az_call_fail(call, AZ_UNAVAILABLE,
 					 "the call was given up: shutting down", NULL);
+}
+
+size_t
+az_channels_count(const AzChannels *channels)
+{
+	return channels->channels.count;
 }
 
 /* ---- delivery ---- */

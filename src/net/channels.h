@@ -34,7 +34,8 @@ typedef struct AzClientLimits
 	int64_t		keepalive_us;	/* PING after so long a silence while calls
 								 * are open; 0 = never */
 	int64_t		keepalive_timeout_us;	/* connection lost when unanswered */
-	int64_t		idle_timeout_us;	/* closes connections without calls */
+	int64_t		idle_timeout_us;	/* closes connections without calls, and
+									 * frees channels without connections */
 } AzClientLimits;
 
 /* All it points to must stay until the call ended. */
@@ -68,7 +69,8 @@ extern void az_channels_free(AzChannels *channels);
 /*
  * The channel of "grpc://host:port" or "unix:/path", made when it is asked
  * for first.  INVALID_ARGUMENT, naming what was found and what is allowed,
- * for anything else.
+ * for anything else.  It frees itself when it was not asked for during an
+ * idle timeout: get it for each call, and use it at once.
  */
 extern AzChannel *az_channels_get(AzChannels *channels, const char *address,
 								  AzArena *arena, AzError *error);
@@ -92,6 +94,7 @@ extern AzCall *az_call_start(AzChannel *channel, const AzCallRequest *request,
 extern void az_call_cancel(AzCall *call);
 
 /* ---- for watching ---- */
+extern size_t az_channels_count(const AzChannels *channels);
 extern size_t az_channel_inflight(const AzChannel *channel);
 extern size_t az_channel_queued(const AzChannel *channel);
 extern size_t az_channel_connected(const AzChannel *channel);

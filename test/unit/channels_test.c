@@ -1,15 +1,35 @@
 /* Tests of net/channels.c: all channels, their end, and delivery. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 
 #include "client_world.h"
 #include "failing_malloc.h"
 
 static World world;
+static int64_t skipped_us;
+
+static int64_t
+skipping_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 + skipped_us;
+}
+
+static const AzClock skipping_clock = {skipping_time, skipping_time};
 
 static int
 open_world(void **state)
 {
+	skipped_us = 0;
+	az_clock_set(&skipping_clock);
 	world_open(&world, NULL);
 	return 0;
 }
@@ -18,6 +38,7 @@ static int
 close_world(void **state)
 {
 	world_close(&world);
+	az_clock_set(NULL);
 	return 0;
 }
 
@@ -151,6 +172,105 @@ an_owner_that_asks_again_at_once_does_not_stop_the_loop(void **state)
 }
 
 static void
+a_channel_that_nobody_uses_is_freed_and_made_anew_when_asked_for(void **state)
+{
+	Ask			asked;
+	AzError		error;
+
+	world.limits.idle_timeout_us = 50000;
+	az_channels_set_limits(world.channels, &world.limits);
+	ask_and_wait(&world, &asked, "hello");
+	ask_free(&asked);
+	/* Nobody calls this one, nobody listens at that one. */
+	assert_non_null(az_channels_get(world.channels, "grpc://a:1", world.arena, &error));
+	ask(&world, &asked, "unix:/nowhere/at/all", "hello", 3000000);
+	assert_int_equal(az_channels_count(world.channels), 3);
+	WAIT_UNTIL(&world, az_channels_count(world.channels) == 0);
+	assert_int_equal(asked.code, AZ_UNAVAILABLE);
+	ask_free(&asked);
+	ask_and_wait(&world, &asked, "again");
+	assert_int_equal(asked.code, AZ_OK);
+	ask_free(&asked);
+	assert_int_equal(az_channels_count(world.channels), 1);
+}
+
+/* Asks, and sees the channel until the call has ended, and gone after. */
+static void
+assert_kept_for_a_call(const char *address)
+{
+	Ask			asked;
+
+	ask(&world, &asked, address, "hello", 200000);
+	while (asked.times == 0)
+	{
+		assert_int_equal(az_channels_count(world.channels), 1);
+		world_turn(&world);
+	}
+	assert_int_equal(asked.code, AZ_DEADLINE_EXCEEDED);
+	WAIT_UNTIL(&world, az_channels_count(world.channels) == 0);
+	ask_free(&asked);
+}
+
+static void
+a_channel_stays_while_it_has_a_call(void **state)
+{
+	struct sockaddr_in local = {
+		.sin_family = AF_INET,.sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
+	socklen_t	len = sizeof(local);
+	int			silent = socket(AF_INET, SOCK_STREAM, 0);
+	char		address[64];
+
+	world.limits.idle_timeout_us = 20000;
+	az_channels_set_limits(world.channels, &world.limits);
+	h2_service_script(world.service)->requested = ignore;
+	assert_kept_for_a_call(world.address);
+	/* It connects, but is never greeted: its call waits. */
+	assert_int_equal(bind(silent, (struct sockaddr *) &local, len), 0);
+	assert_int_equal(listen(silent, 8), 0);
+	assert_int_equal(getsockname(silent, (struct sockaddr *) &local, &len), 0);
+	snprintf(address, sizeof(address), "grpc://127.0.0.1:%d", ntohs(local.sin_port));
+	assert_kept_for_a_call(address);
+	close(silent);
+}
+
+static void
+skip_minutes(int minutes)
+{
+	skipped_us += INT64_C(60000000) * minutes;
+	TURN_FOR(&world, 30000);
+}
+
+static void
+where_connections_never_are_idle_ten_minutes_without_one_free_a_channel(void **state)
+{
+	Ask			asked;
+	AzError		error;
+
+	world.limits.idle_timeout_us = 0;
+	az_channels_set_limits(world.channels, &world.limits);
+	ask_and_wait(&world, &asked, "hello");
+	ask_free(&asked);
+	assert_non_null(az_channels_get(world.channels, "grpc://a:1", world.arena, &error));
+	skip_minutes(9);
+	assert_int_equal(az_channels_count(world.channels), 2);
+	/* Asking for it is using it. */
+	assert_non_null(az_channels_get(world.channels, "grpc://a:1", world.arena, &error));
+	skip_minutes(2);
+	assert_int_equal(az_channels_count(world.channels), 2);
+	skip_minutes(9);
+	assert_int_equal(az_channels_count(world.channels), 1);
+	/* The other one has connections until its peer is gone. */
+	skip_minutes(30);
+	assert_int_equal(az_channels_count(world.channels), 1);
+	h2_service_stop(world.service);
+	world.service = NULL;
+	TURN_FOR(&world, 30000);
+	skip_minutes(11);
+	assert_int_equal(az_channels_count(world.channels), 0);
+}
+
+static void
 freeing_nothing_is_fine(void **state)
 {
 	az_channels_free(NULL);
@@ -221,6 +341,9 @@ main(void)
 		TEST(freeing_ends_every_call_once),
 		TEST(no_call_begins_while_all_are_ended),
 		TEST(an_owner_that_asks_again_at_once_does_not_stop_the_loop),
+		TEST(a_channel_that_nobody_uses_is_freed_and_made_anew_when_asked_for),
+		TEST(a_channel_stays_while_it_has_a_call),
+		TEST(where_connections_never_are_idle_ten_minutes_without_one_free_a_channel),
 		TEST(freeing_nothing_is_fine),
 		TEST(memory_running_out_anywhere_fails_that_call_only),
 	};
