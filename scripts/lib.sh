@@ -189,20 +189,30 @@ leftovers() {
     done
 }
 
-# end_leftovers: ends them and names them; those that are about to end get three seconds.
-end_leftovers() {
-    local line i
-    for ((i = 0; i < 30; i++)); do
+# gone_within TENTHS: no such process is left within so many tenths of a second.
+gone_within() {
+    local i
+    for ((i = 0; i < $1; i++)); do
         [ -n "$(leftovers)" ] || return 0
         sleep 0.1
     done
-    # A server ends at once on QUIT, which others that were started in the background ignore.
+    [ -z "$(leftovers)" ]
+}
+
+# end_leftovers [TENTHS]: names and ends those that do not end by themselves in that time (none).
+# They are asked first, so that they can clean up; a server is stopped at once.
+end_leftovers() {
+    local line
+    gone_within "${1:-0}" && return 0
     leftovers | while read -r line; do
+        say "$line"
         case $line in
-            */postgres\ -D*) kill -s QUIT "${line%% *}" 2> /dev/null && say "$line" ;;
-            *) kill -s KILL "${line%% *}" 2> /dev/null && say "$line" ;;
+            */postgres\ -D*) kill -s QUIT "${line%% *}" 2> /dev/null ;;
+            *) kill -s TERM "${line%% *}" 2> /dev/null ;;
         esac
     done
+    gone_within 50 && return 0
+    leftovers | while read -r line; do kill -s KILL "${line%% *}" 2> /dev/null; done
 }
 
 clean_up() {

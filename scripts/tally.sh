@@ -45,7 +45,11 @@ pass() {
 run_tap() {
     local name=$1 log=$AZ_BUILD/test/$SUITE/$1.log status=0 start=$SECONDS
     shift
-    "$@" > "$log" 2>&1 || status=$?
+    # In a process group of its own and waited for, so that this script can be stopped at once.
+    set -m
+    ("$@") > "$log" 2>&1 < /dev/null &
+    set +m
+    wait $! || status=$?
     count_tap "$name" "$log" "$status" $((SECONDS - start))
 }
 
@@ -126,7 +130,7 @@ count_regress() {
 # suite_end: how long it took; a process that it left behind is a failure.
 suite_end() {
     local left
-    left=$(end_leftovers)
+    left=$(end_leftovers 30)
     if [ -n "$left" ]; then
         fail "$SUITE" "left processes behind"
         printf '%s\n' "$left" | sed 's/^/      | /'
