@@ -16,7 +16,8 @@ CREATE TABLE angzarr.events (
     payload bytea,
     external bytea,
     ext bytea,
-    region text COLLATE "C" NOT NULL DEFAULT '',
+    region text COLLATE "C" NOT NULL
+        DEFAULT coalesce(current_setting('angzarr.region', true), ''),
     isolated boolean NOT NULL DEFAULT false,
     depth smallint NOT NULL DEFAULT 0,
     source_domain text COLLATE "C",

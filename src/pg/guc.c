@@ -61,6 +61,7 @@ static int	max_queued_calls;
 static int	max_reconnect_delay_ms;
 static int	max_resets;
 static int	max_streams;
+static char *region;			/* read by the default of events.region */
 static char *socket_directory;
 static int	socket_permissions;
 
@@ -233,6 +234,10 @@ define_strings(void)
 							   "Names or addresses where the gRPC server listens; empty is nowhere.",
 							   NULL, &listen_addresses, "", PGC_SUSET,
 							   GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomStringVariable("angzarr.region",
+							   "Region that events written here are marked with.",
+							   NULL, &region, "", PGC_SUSET, 0,
+							   NULL, NULL, NULL);
 	DefineCustomStringVariable("angzarr.socket_directory",
 							   "Directory where the gRPC server makes its socket file; empty is none.",
 							   NULL, &socket_directory, "", PGC_SUSET, 0,

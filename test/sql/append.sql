@@ -130,3 +130,12 @@ SELECT angzarr.append('append', :root, -1, ARRAY[:added], correlation_id => 'a b
 \echo :LAST_ERROR_SQLSTATE
 SELECT angzarr.append('append', :root, -1, ARRAY[:added], correlation_id => repeat('a', 129));
 SELECT angzarr.append('append', :root, -1, ARRAY[:added], correlation_id => repeat('a', 128)) > 0 AS fine;
+
+-- Events are marked with the region where they are written.
+BEGIN;
+SET LOCAL angzarr.region = 'eu-west';
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a0ff', 0, ARRAY[:created]);
+COMMIT;
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a0ff', 1, ARRAY[:added]);
+SELECT sequence, region FROM angzarr.events
+WHERE root = '00000000-0000-0000-0000-00000000a0ff' ORDER BY sequence;

@@ -98,5 +98,17 @@ is($next, '1001', 'an append finds its place');
 cmp_ok($read, '<=', 2, 'without reading the stream');
 unlike($plans, qr/Seq Scan on events/, 'nor the table');
 
+# Readers of the log go by position, in the whole of it and in a domain's.
+for my $domains ("'{}'", "'{order}'")
+{
+	$node->safe_psql('postgres', "SELECT angzarr.subscribe('reader', $domains, from_position => 500000)");
+	($plans, $next, $read) = look("SELECT count(*) FROM angzarr.next_events('reader', 100)");
+	is($next, '100', "next_events of $domains gives what was asked for");
+	like($plans, qr/Index Scan using events_(domain_)?position_idx on events/, "next_events of $domains goes by an index");
+	cmp_ok($read, '<=', 102, "next_events of $domains reads 102 rows at most");
+	unlike($plans, qr/Seq Scan on events/, "next_events of $domains never scans the table");
+	$node->safe_psql('postgres', "SELECT angzarr.unsubscribe('reader')");
+}
+
 $node->stop;
 done_testing();
