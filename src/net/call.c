@@ -11,6 +11,7 @@ static void set_state(AzCall *call, AzCallState state);
 static AzCall *create_call(AzChannel *channel, const AzCallRequest *request);
 static void end(AzCall *call);
 static void handle_deadline(AzTimer *timer);
+static void fail_late(AzCall *call, const char *phase);
 static void handle_end(AzHttp2Stream *stream, const AzHttp2End *how);
 static void take_answer(AzCall *call);
 static void repeat(AzCall *call);
@@ -205,10 +206,17 @@ handle_deadline(AzTimer *timer)
 	if (call->state == AZ_CALL_QUEUED)
 		phase = az_pool_open_slots(&channel->pool) > 0
 			? "queued for" : "connecting to";
-	az_error_set(&call->status, call->request.arena, AZ_DEADLINE_EXCEEDED,
-				 "deadline exceeded while %s %s", phase, channel->address.text);
-	end_unreached(call);
+	fail_late(call, phase);
 	az_channel_advance(channel);
+}
+
+static void
+fail_late(AzCall *call, const char *phase)
+{
+	az_error_set(&call->status, call->request.arena, AZ_DEADLINE_EXCEEDED,
+				 "deadline exceeded while %s %s", phase,
+				 call->channel->address.text);
+	end_unreached(call);
 }
 
 /* ---- what the connection tells ---- */
@@ -245,7 +253,12 @@ take_answer(AzCall *call)
 {
 	az_pool_praise(call->slot);
 	az_answer_result(&call->answer, &call->message, &call->status);
-	end(call);
+	/* Its clock and ours run out together; only ours says whom we called. */
+	if (call->status.code == AZ_DEADLINE_EXCEEDED &&
+		az_clock_monotonic_us() >= call->request.deadline_us)
+		fail_late(call, "waiting for an answer of");
+	else
+		end(call);
 }
 
 /* The channel sends it again when the connection has told everything. */

@@ -44,6 +44,7 @@ static bool listen_to_all(AzListener *listener, struct addrinfo *found,
 static int	listen_to(const struct addrinfo *address);
 static bool is_missing(int cause);
 static int	port_of(const Socket *entry);
+static int	asked_port(const struct addrinfo *address);
 static void set_port(struct addrinfo *address, int port);
 static void name_socket(const struct sockaddr *address, socklen_t len,
 						char name[NI_MAXHOST]);
@@ -158,7 +159,10 @@ listen_to_all(AzListener *listener, struct addrinfo *found,
 		}
 		name_socket(address->ai_addr, address->ai_addrlen, name);
 		az_error_set(error, arena, AZ_UNAVAILABLE,
-					 "could not listen on %s: %s", name, strerror(errno));
+					 "could not listen on %s, port %d: %s", name,
+					 asked_port(address), strerror(errno));
+		if (errno == EADDRINUSE)
+			error->hint = "Give each database a port of its own: ALTER DATABASE ... SET angzarr.listen_port.";
 		if (!is_missing(errno))
 			return false;
 	}
@@ -207,6 +211,13 @@ port_of(const Socket *entry)
 	getsockname(entry->watch.fd, &address.any, &len);
 	return ntohs(address.any.sa_family == AF_INET6
 				 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+static int
+asked_port(const struct addrinfo *address)
+{
+	/* The port is at the same place for both families. */
+	return ntohs(((const struct sockaddr_in *) address->ai_addr)->sin_port);
 }
 
 static void

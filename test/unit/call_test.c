@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "client_world.h"
 #include "wire/text.h"
 
@@ -244,6 +245,42 @@ a_call_unanswered_at_its_deadline_is_reset_and_fails(void **state)
 	assert_contains(asked.message, "waiting for an answer");
 	WAIT_UNTIL(&world, h2_service_resets(world.service) == 1);
 	assert_true(held->reset);
+	ask_free(&asked);
+}
+
+static void
+a_peer_that_gives_up_at_the_deadline_is_named_all_the_same(void **state)
+{
+	Ask			asked;
+	int64_t		deadline_us = az_clock_monotonic_us() + 200000;
+
+	held = NULL;
+	h2_service_script(world.service)->requested = hold;
+	ask(&world, &asked, world.address, "hello", 200000);
+	WAIT_UNTIL(&world, held != NULL);
+	h2_refuse(held, "4", "Deadline Exceeded");
+	while (az_clock_monotonic_us() <= deadline_us + 1000)
+		continue;
+	WAIT_UNTIL(&world, asked.times > 0);
+	assert_int_equal(asked.times, 1);
+	assert_int_equal(asked.code, AZ_DEADLINE_EXCEEDED);
+	assert_contains(asked.message, world.address);
+	ask_free(&asked);
+}
+
+static void
+a_deadline_of_the_peer_s_own_goes_through_as_it_is(void **state)
+{
+	Ask			asked;
+
+	held = NULL;
+	h2_service_script(world.service)->requested = hold;
+	ask(&world, &asked, world.address, "hello", 60000000);
+	WAIT_UNTIL(&world, held != NULL);
+	h2_refuse(held, "4", "the warehouse was too slow");
+	WAIT_UNTIL(&world, asked.times > 0);
+	assert_int_equal(asked.code, AZ_DEADLINE_EXCEEDED);
+	assert_string_equal(asked.message, "the warehouse was too slow");
 	ask_free(&asked);
 }
 
@@ -551,6 +588,8 @@ main(void)
 		TEST(a_reset_call_fails_with_the_code_the_reset_stands_for),
 		TEST(a_reset_after_a_whole_answer_changes_nothing),
 		TEST(a_call_unanswered_at_its_deadline_is_reset_and_fails),
+		TEST(a_peer_that_gives_up_at_the_deadline_is_named_all_the_same),
+		TEST(a_deadline_of_the_peer_s_own_goes_through_as_it_is),
 		TEST(a_deadline_while_connecting_says_so),
 		TEST(a_deadline_while_queued_says_so),
 		TEST(a_call_whose_deadline_is_past_is_never_sent),

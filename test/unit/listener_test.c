@@ -200,16 +200,19 @@ a_star_means_every_address(void **state)
 }
 
 static void
-a_port_in_use_is_an_error_that_names_the_address(void **state)
+a_port_in_use_is_an_error_that_names_address_and_port(void **state)
 {
 	AzListener *second = az_listener_create(loop, take, &lines);
 	int			port = listen_tcp("127.0.0.1", 0);
+	char		expected[100];
 
 	assert_false(az_listener_open_tcp(second, "127.0.0.1", port, arena,
 									  &error));
 	assert_int_equal(error.code, AZ_UNAVAILABLE);
-	assert_string_equal(error.message, "could not listen on 127.0.0.1: "
-						"Address already in use");
+	snprintf(expected, sizeof(expected), "could not listen on 127.0.0.1, "
+			 "port %d: Address already in use", port);
+	assert_string_equal(error.message, expected);
+	assert_non_null(strstr(error.hint, "angzarr.listen_port"));
 	assert_int_equal(az_listener_port(second), 0);
 	az_listener_free(second);
 }
@@ -358,7 +361,7 @@ main(void)
 		LISTENER_TEST(many_clients_are_accepted_over_several_turns),
 		LISTENER_TEST(a_name_is_served_on_each_of_its_addresses_and_the_log_says_so),
 		LISTENER_TEST(a_star_means_every_address),
-		LISTENER_TEST(a_port_in_use_is_an_error_that_names_the_address),
+		LISTENER_TEST(a_port_in_use_is_an_error_that_names_address_and_port),
 		LISTENER_TEST(an_address_of_another_machine_is_an_error),
 		LISTENER_TEST(a_name_nobody_knows_is_an_error),
 		LISTENER_TEST(a_port_out_of_range_is_an_error),
