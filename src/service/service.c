@@ -170,7 +170,8 @@ call_opened(void *owner, AzServerCall *server_call)
 
 	if (method == NULL)
 	{
-		fail_text(server_call, AZ_UNIMPLEMENTED, "unknown method %s", path);
+		fail_text(server_call, AZ_UNIMPLEMENTED, "method %s is not served in this version",
+				  path);
 		return;
 	}
 	call = az_arena_alloc(az_server_call_arena(server_call),
