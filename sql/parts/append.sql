@@ -554,9 +554,13 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET enable_sort = off
+SET jit = off
 AS $$
 -- _stamped(…) -> created_at with the nulls filled
 -- With the clock, but never less than an event before it in the stream has.
+-- Sorts are priced out so that the look back never goes by (domain, position): on a
+-- young table that plan looks as good as the key's, and would stay.
 #variable_conflict use_column
 DECLARE
     _now timestamptz := clock_timestamp();
