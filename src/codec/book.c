@@ -23,6 +23,8 @@ typedef struct Cover
 	PbUUID		root;
 	uint8_t		root_bytes[AZ_UUID_SIZE];
 	PbEdition	edition;
+	PbDomainDivergence divergence;
+	PbDomainDivergence *divergences[1];
 } Cover;
 
 typedef struct Snapshot
@@ -32,6 +34,7 @@ typedef struct Snapshot
 	PbAny		state;
 } Snapshot;
 
+static void fill_edition(Cover *made, const AzAggregate *aggregate);
 static bool fill_pages(PbEventBook *message, const AzBook *book,
 					   AzArena *arena, AzError *error);
 static bool fill_page(Page *made, const AzEvent *event, AzArena *arena,
@@ -65,11 +68,7 @@ az_cover_make(const AzAggregate *aggregate, const char *correlation_id,
 	made->cover.domain = borrow(aggregate->domain);
 	made->cover.correlation_id = borrow(correlation_id);
 	if (aggregate->edition[0] != '\0')
-	{
-		pb_edition_init(&made->edition);
-		made->edition.name = borrow(aggregate->edition);
-		made->cover.edition = &made->edition;
-	}
+		fill_edition(made, aggregate);
 	if (ext.len == 0)
 		return &made->cover;
 	made->cover.ext = decode_stored(&pb_any_descriptor, ext, arena, error);
@@ -112,6 +111,22 @@ az_book_make(const AzBook *book, AzArena *arena, AzError *error)
 		return message;
 	message->snapshot = make_snapshot(book->snapshot, arena, error);
 	return message->snapshot != NULL ? message : NULL;
+}
+
+static void
+fill_edition(Cover *made, const AzAggregate *aggregate)
+{
+	pb_edition_init(&made->edition);
+	made->edition.name = borrow(aggregate->edition);
+	made->cover.edition = &made->edition;
+	if (!aggregate->has_divergence)
+		return;
+	pb_domain_divergence_init(&made->divergence);
+	made->divergence.domain = borrow(aggregate->domain);
+	made->divergence.sequence = (uint32_t) aggregate->divergence;
+	made->divergences[0] = &made->divergence;
+	made->edition.divergences = made->divergences;
+	made->edition.n_divergences = 1;
 }
 
 static bool
@@ -187,6 +202,17 @@ az_cover_read(const PbCover *cover, AzAggregate *aggregate)
 	aggregate->domain = cover->domain;
 	aggregate->edition = strcmp(edition, "angzarr") == 0 ? "" : edition;
 	memcpy(aggregate->root, cover->root->value.data, AZ_UUID_SIZE);
+	aggregate->has_divergence = false;
+	aggregate->divergence = 0;
+	if (aggregate->edition[0] == '\0')
+		return;
+	for (size_t i = 0; i < cover->edition->n_divergences; i++)
+		if (strcmp(cover->edition->divergences[i]->domain, cover->domain) == 0)
+		{
+			aggregate->has_divergence = true;
+			aggregate->divergence = cover->edition->divergences[i]->sequence;
+			return;
+		}
 }
 
 const char *

@@ -15,7 +15,10 @@
  * not decode.
  */
 
-/* Cover of an aggregate; edition unset on main.  ext: encoded Any or empty. */
+/*
+ * Cover of an aggregate; edition unset on main, with its divergence where the
+ * aggregate has one.  ext: encoded Any or empty.
+ */
 extern PbCover *az_cover_make(const AzAggregate *aggregate,
 							  const char *correlation_id, AzBytes ext,
 							  AzArena *arena, AzError *error);
@@ -32,8 +35,9 @@ extern PbEventBook *az_book_make(const AzBook *book, AzArena *arena,
 								 AzError *error);
 
 /*
- * Where a decoded, validated cover points.  Main is "" whatever its form.
- * The cover must have a root of 16 bytes.
+ * Where a decoded, validated cover points.  Main is "" whatever its form, and
+ * never diverges; of an edition's divergences the first one for the cover's
+ * domain counts.  The cover must have a root of 16 bytes.
  */
 extern void az_cover_read(const PbCover *cover, AzAggregate *aggregate);
 

@@ -16,6 +16,8 @@ typedef struct AzAggregate
 	const char *domain;
 	const char *edition;		/* "" = the main timeline, the only form */
 	uint8_t		root[AZ_UUID_SIZE];
+	bool		has_divergence; /* a cover said where its edition leaves main */
+	int64_t		divergence;		/* the first sequence that is not main's */
 } AzAggregate;
 
 /* One event as stored, or about to be. */

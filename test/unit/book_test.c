@@ -347,6 +347,44 @@ main_is_read_from_all_its_forms(void **state)
 }
 
 static void
+an_edition_diverges_where_its_cover_says_so_for_the_domain(void **state)
+{
+	PbDomainDivergence another = PB_DOMAIN_DIVERGENCE_INIT;
+	PbDomainDivergence ours = PB_DOMAIN_DIVERGENCE_INIT;
+	PbDomainDivergence later = PB_DOMAIN_DIVERGENCE_INIT;
+	PbDomainDivergence *all[] = {&another, &ours, &later};
+	PbEdition	edition = PB_EDITION_INIT;
+	PbCover    *cover = az_cover_make(&order, "", nothing, arena, &error);
+	AzAggregate read;
+
+	another.domain = "customer";
+	another.sequence = 3;
+	ours.domain = "order";
+	ours.sequence = 7;
+	later.domain = "order";
+	later.sequence = 8;
+	edition.divergences = all;
+	edition.n_divergences = 3;
+	cover->edition = &edition;
+	az_cover_read(cover, &read);
+	assert_false(read.has_divergence);
+
+	edition.name = "what-if";
+	az_cover_read(cover, &read);
+	assert_true(read.has_divergence);
+	assert_int_equal(read.divergence, 7);
+	cover = az_cover_make(&read, "", nothing, arena, &error);
+	assert_int_equal(cover->edition->n_divergences, 1);
+	assert_string_equal(cover->edition->divergences[0]->domain, "order");
+	assert_int_equal(cover->edition->divergences[0]->sequence, 7);
+
+	edition.n_divergences = 1;
+	cover->edition = &edition;
+	az_cover_read(cover, &read);
+	assert_false(read.has_divergence);
+}
+
+static void
 an_aggregate_reads_as_domain_root_and_edition(void **state)
 {
 	AzAggregate branch = order;
@@ -436,6 +474,7 @@ main(void)
 		TEST(each_allocation_may_fail),
 		TEST(the_first_allocation_of_each_maker_may_fail),
 		TEST(main_is_read_from_all_its_forms),
+		TEST(an_edition_diverges_where_its_cover_says_so_for_the_domain),
 		TEST(an_aggregate_reads_as_domain_root_and_edition),
 		TEST(a_type_is_named_by_what_follows_the_last_slash),
 		TEST(times_are_kept_to_the_microsecond_on_both_sides_of_1970),
