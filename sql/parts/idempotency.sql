@@ -1,13 +1,25 @@
 -- Appending under a key: a repeat does nothing and gets the first answer.
 
+CREATE FUNCTION angzarr._key_digest(key bytea)
+RETURNS uuid
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _key_digest(key) -> 16 bytes of hash: a key may be longer than an index takes
+    SELECT encode(substr(sha256(_key_digest.key), 1, 16), 'hex')::uuid;
+END;
+COMMENT ON FUNCTION angzarr._key_digest(bytea) IS
+    'the hash under which the bytes of a key are stored';
+
 CREATE FUNCTION angzarr._digest(key text)
 RETURNS uuid
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- _digest(key) -> 16 bytes of hash: a key may be longer than an index takes
-    SELECT encode(substr(sha256(convert_to(_digest.key, 'UTF8')), 1, 16), 'hex')::uuid;
+    -- _digest(key) -> what _key_digest makes of the text
+    SELECT angzarr._key_digest(convert_to(_digest.key, 'UTF8'));
 END;
 COMMENT ON FUNCTION angzarr._digest(text) IS
     'the hash under which an idempotency key is stored';
@@ -71,6 +83,87 @@ $$;
 COMMENT ON FUNCTION angzarr.append_once(
     text, text, uuid, bigint, angzarr.new_event[], text, text) IS
     'appends events under a key: a repeat appends nothing and gets the first answer';
+
+-- What the engine asks and tells, many keys at a time.
+
+CREATE FUNCTION angzarr._find_keys(
+    root uuid[],
+    domain text[],
+    edition text[],
+    kind text[],
+    key bytea[]
+)
+RETURNS TABLE (
+    ordinal integer,
+    first_sequence bigint,
+    last_sequence bigint,
+    answer bytea
+)
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _find_keys(root, domain, edition, kind, key) -> a row for each that is kept
+-- Numbered from 0 in input order, with what the first one got.
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT (u.ordinal - 1)::integer, p.first_sequence, p.last_sequence, p.answer
+    FROM unnest(_find_keys.root, _find_keys.domain, _find_keys.edition,
+                _find_keys.kind, _find_keys.key)
+        WITH ORDINALITY AS u (root, domain, edition, kind, key, ordinal)
+    CROSS JOIN LATERAL (
+        SELECT v.first_sequence, v.last_sequence, v.answer
+        FROM angzarr.processed AS v
+        WHERE v.root = u.root AND v.domain = u.domain AND v.edition = u.edition
+            AND v.kind = u.kind AND v.digest = angzarr._key_digest(u.key)
+        OFFSET 0
+    ) AS p
+    ORDER BY u.ordinal;
+END
+$$;
+COMMENT ON FUNCTION angzarr._find_keys(uuid[], text[], text[], text[], bytea[]) IS
+    'what was done under each of many keys';
+
+CREATE FUNCTION angzarr._keep_keys(
+    root uuid[],
+    domain text[],
+    edition text[],
+    kind text[],
+    key bytea[],
+    first_sequence bigint[],
+    last_sequence bigint[],
+    answer bytea[]
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _keep_keys(root, domain, edition, kind, key, first_sequence, last_sequence,
+--     answer) -> how many were kept, which is all
+-- In the transaction of the events.  23505 when somebody else kept one since it
+-- was looked for; the caller rolls back and looks again.
+DECLARE
+    _count bigint;
+BEGIN
+    INSERT INTO angzarr.processed
+        (root, domain, edition, kind, digest, first_sequence, last_sequence, answer)
+    SELECT u.root, u.domain, u.edition, u.kind, angzarr._key_digest(u.key),
+        u.first_sequence, u.last_sequence, u.answer
+    FROM unnest(root, domain, edition, kind, key, first_sequence, last_sequence, answer)
+        AS u (root, domain, edition, kind, key, first_sequence, last_sequence, answer)
+    ORDER BY u.root, u.domain COLLATE "C", u.edition COLLATE "C", u.kind COLLATE "C";
+    GET DIAGNOSTICS _count = ROW_COUNT;
+    RETURN _count;
+END
+$$;
+COMMENT ON FUNCTION angzarr._keep_keys(
+    uuid[], text[], text[], text[], bytea[], bigint[], bigint[], bytea[]) IS
+    'keeps what was done under each of many keys';
 
 CREATE FUNCTION angzarr.forget_processed(older_than interval)
 RETURNS bigint

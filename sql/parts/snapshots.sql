@@ -241,3 +241,67 @@ $$;
 COMMENT ON FUNCTION angzarr.save_snapshot(
     text, uuid, bigint, text, bytea, text, text) IS
     'keeps the state of an aggregate after its last event; older ones go but persistent';
+
+CREATE FUNCTION angzarr._keep_snapshots(
+    root uuid[],
+    domain text[],
+    edition text[],
+    sequence bigint[],
+    created_at timestamptz[],
+    retention integer[],
+    type_url text[],
+    state bytea[]
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _keep_snapshots(root, domain, edition, sequence, created_at, retention, type_url,
+--     state) -> how many were written
+-- The engine's form of save_snapshot, one for each stream.  What the newest
+-- snapshot says already is not written again, nor what an older event was after.
+#variable_conflict use_column
+DECLARE
+    _count bigint;
+BEGIN
+    WITH kept AS (
+        INSERT INTO angzarr.snapshots AS t
+            (root, domain, edition, sequence, created_at, retention, type_url, state)
+        SELECT u.*
+        FROM unnest(
+            _keep_snapshots.root, _keep_snapshots.domain, _keep_snapshots.edition,
+            _keep_snapshots.sequence, _keep_snapshots.created_at,
+            _keep_snapshots.retention, _keep_snapshots.type_url,
+            _keep_snapshots.state
+        ) AS u (root, domain, edition, sequence, created_at, retention, type_url, state)
+        LEFT JOIN LATERAL (
+            SELECT s.sequence, s.type_url, s.state
+            FROM angzarr.snapshots AS s
+            WHERE s.root = u.root AND s.domain = u.domain AND s.edition = u.edition
+            ORDER BY s.sequence DESC
+            LIMIT 1
+        ) AS n ON true
+        WHERE n.sequence IS NULL OR n.sequence <= u.sequence
+            AND (n.type_url, n.state) IS DISTINCT FROM (u.type_url, u.state)
+        ORDER BY u.root, u.domain COLLATE "C", u.edition COLLATE "C"
+        ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE
+        SET created_at = EXCLUDED.created_at, retention = EXCLUDED.retention,
+            type_url = EXCLUDED.type_url, state = EXCLUDED.state
+        WHERE t.retention <> 1
+        RETURNING t.root, t.domain, t.edition, t.sequence
+    ), gone AS (
+        DELETE FROM angzarr.snapshots AS s
+        USING kept AS k
+        WHERE s.root = k.root AND s.domain = k.domain AND s.edition = k.edition
+            AND s.sequence < k.sequence AND s.retention <> 1
+    )
+    SELECT count(*) INTO _count FROM kept AS k;
+    RETURN _count;
+END
+$$;
+COMMENT ON FUNCTION angzarr._keep_snapshots(
+    uuid[], text[], text[], bigint[], timestamptz[], integer[], text[], bytea[]) IS
+    'writes the snapshots of many streams and deletes those they take the place of';

@@ -8,6 +8,8 @@
 #define ERROR_DOMAIN "angzarr.io"
 #define MAX_MESSAGE 1024		/* bytes, as in grpc-message */
 
+static bool add_book(const AzErrorInfo *info, PbStatus *status, PbAny *any,
+					 AzArena *arena);
 static bool pack_error_info(const AzErrorInfo *info, PbAny *any,
 							AzArena *arena);
 static bool pack_retry_info(PbAny *any, AzArena *arena);
@@ -18,9 +20,8 @@ void
 az_details_add(AzError *error, const AzErrorInfo *info, AzArena *arena)
 {
 	PbStatus	status = PB_STATUS_INIT;
-	PbAny		any[2];
-	PbAny	   *details[] = {&any[0], &any[1]};
-	AzBytes		bytes;
+	PbAny		any[3];
+	PbAny	   *details[] = {&any[0], &any[1], &any[2]};
 
 	status.code = error->code;
 	status.message = az_utf8_clean(arena, error->message, MAX_MESSAGE);
@@ -29,9 +30,25 @@ az_details_add(AzError *error, const AzErrorInfo *info, AzArena *arena)
 	if (status.message == NULL ||
 		!pack_error_info(info, &any[0], arena) ||
 		(info->retryable && !pack_retry_info(&any[1], arena)) ||
-		!az_encode(&status, arena, &bytes, NULL))
+		(info->book != NULL &&
+		 !add_book(info, &status, details[status.n_details], arena)))
 		return;
-	error->details = bytes;
+	az_encode(&status, arena, &error->details, NULL);
+}
+
+/* As a further detail, if there is room; false when memory is out. */
+static bool
+add_book(const AzErrorInfo *info, PbStatus *status, PbAny *any,
+		 AzArena *arena)
+{
+	if (protobuf_c_message_get_packed_size(&info->book->base) > info->max_bytes)
+		return true;
+	if (!pack_any(info->book, "/io.angzarr.v1.EventBook", any, arena))
+		return false;
+	status->n_details++;
+	if (protobuf_c_message_get_packed_size(&status->base) > info->max_bytes)
+		status->n_details--;
+	return true;
 }
 
 static bool

@@ -3,6 +3,7 @@
 #define AZ_CODEC_DETAILS_H
 
 #include "base/error.h"
+#include "codec/messages.h"
 
 typedef struct AzErrorInfo
 {
@@ -10,12 +11,16 @@ typedef struct AzErrorInfo
 	size_t		n_pairs;		/* of metadata */
 	const char *const(*pairs)[2];	/* name, value */
 	bool		retryable;		/* adds RetryInfo */
+	const PbEventBook *book;	/* added while there is room; or NULL */
+	size_t		max_bytes;		/* of the details with the book */
 } AzErrorInfo;
 
 /*
  * Encodes google.rpc.Status{code, message, ErrorInfo{reason, domain
- * "angzarr.io", metadata}, RetryInfo} into error->details, from the code and
- * message "error" has already.  When memory is out the details stay empty.
+ * "angzarr.io", metadata}, RetryInfo, EventBook} into error->details, from the
+ * code and message "error" has already.  The book is left out where the whole
+ * would be larger than max_bytes: some clients lose a status with long
+ * trailers (contract section 5).  When memory is out the details stay empty.
  */
 extern void az_details_add(AzError *error, const AzErrorInfo *info,
 						   AzArena *arena);

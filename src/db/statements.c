@@ -46,6 +46,34 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		"FROM angzarr.append_batch(" APPEND_PARAMS ")",
 		.params = APPEND_TYPES,
 		.results = "iTI"
+	},
+	[AZ_STATEMENT_FIND_KEYS] = {
+		.name = "find_keys",
+		.sql = "SELECT ordinal, first_sequence, last_sequence, answer "
+		"FROM angzarr._find_keys($1, $2, $3, $4, $5)",
+		.params = "U*T*T*T*B*",
+		.results = "iIIB"
+	},
+	[AZ_STATEMENT_KEEP_KEYS] = {
+		.name = "keep_keys",
+		.sql = "SELECT kept FROM "
+		"angzarr._keep_keys($1, $2, $3, $4, $5, $6, $7, $8) AS kept",
+		.params = "U*T*T*T*B*I*I*B*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_KEEP_SNAPSHOTS] = {
+		.name = "keep_snapshots",
+		.sql = "SELECT kept FROM "
+		"angzarr._keep_snapshots($1, $2, $3, $4, $5, $6, $7, $8) AS kept",
+		.params = "U*T*T*I*t*i*T*B*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_FILE_DEAD_LETTERS] = {
+		.name = "file_dead_letters",
+		.sql = "SELECT filed FROM "
+		"angzarr._file_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9) AS filed",
+		.params = "T*T*T*T*T*T*T*B*t*",
+		.results = "I"
 	}
 };
 

@@ -10,6 +10,10 @@ typedef enum AzStatementId
 	AZ_STATEMENT_LOAD_BOOKS,	/* snapshot and pages of many aggregates */
 	AZ_STATEMENT_APPEND_PROBED, /* append_batch in its waiting-free form */
 	AZ_STATEMENT_APPEND,		/* append_batch in plain SQL */
+	AZ_STATEMENT_FIND_KEYS,		/* what was done under each key */
+	AZ_STATEMENT_KEEP_KEYS,		/* what is done now under each */
+	AZ_STATEMENT_KEEP_SNAPSHOTS,	/* states of many aggregates */
+	AZ_STATEMENT_FILE_DEAD_LETTERS,
 	AZ_STATEMENT_COUNT
 } AzStatementId;
 

@@ -15,10 +15,13 @@
 
 #include "base/log.h"
 #include "store/append.h"
+#include "store/dead_letter.h"
 #include "store/load.h"
 
 /* The order of the kinds within a tick. */
-static const AzWishKind *const kinds[] = {&az_append_kind, &az_load_kind};
+static const AzWishKind *const kinds[] = {
+	&az_append_kind, &az_dead_letter_kind, &az_key_kind, &az_load_kind
+};
 
 #define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))

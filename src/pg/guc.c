@@ -60,6 +60,7 @@ static int	max_payload_size_kb;
 static int	max_queued_calls;
 static int	max_reconnect_delay_ms;
 static int	max_resets;
+static int	max_status_details_kb;
 static int	max_streams;
 static char *region;			/* read by the default of events.region */
 static char *socket_directory;
@@ -147,6 +148,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.max_resets_per_second",
 		"Calls that one connection may give up per second.",
 	&max_resets, 100, 1, INT_MAX, 0},
+	{"angzarr.max_status_details",
+		"Details of a refused command that show the aggregate as it is.",
+	&max_status_details_kb, 6, 0, 64, GUC_UNIT_KB},
 	{"angzarr.max_streams_per_connection",
 		"Calls that one connection may have open.",
 	&max_streams, 1000, 1, INT_MAX, 0},
@@ -193,6 +197,7 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	settings->jobs.max_message_bytes = (size_t) max_message_size_kb * KB;
 	settings->jobs.call_timeout_us = call_timeout_ms * US_PER_MS;
 	settings->jobs.max_append_retries = max_append_retries;
+	settings->jobs.max_status_details = (size_t) max_status_details_kb * KB;
 	settings->jobs.max_jobs = max_jobs;
 	if (crash_after != NULL && crash_after[0] != '\0')
 		strlcpy(settings->jobs.crash_after, crash_after,

@@ -21,6 +21,7 @@ typedef struct AzJobSettings
 	size_t		max_message_bytes;	/* of an answer */
 	int64_t		call_timeout_us;	/* of one call to business logic */
 	int			max_append_retries;
+	size_t		max_status_details; /* bytes, with the current book */
 	size_t		max_jobs;		/* running and waiting */
 	char		crash_after[64];	/* "pipeline/step" in test builds, or "" */
 } AzJobSettings;

@@ -27,14 +27,14 @@ az_merge_may_repeat(AzMerge merge)
 }
 
 bool
-az_merge_mismatch(const AzAggregate *aggregate, int64_t expected,
-				  int64_t actual, AzArena *arena, AzError *error)
+az_merge_refuse(const AzConflict *conflict, AzArena *arena, AzError *error)
 {
-	char		root[37];
+	char		root[AZ_UUID_TEXT_SIZE];
 	char		expects[24];
 	char		is_at[24];
+	bool		is_manual = conflict->merge == AZ_MERGE_MANUAL;
 	const char *const pairs[][2] = {
-		{"domain", aggregate->domain},
+		{"domain", conflict->aggregate.domain},
 		{"root", root},
 		{"expected", expects},
 		{"actual", is_at},
@@ -43,13 +43,15 @@ az_merge_mismatch(const AzAggregate *aggregate, int64_t expected,
 		.reason = "SEQUENCE_MISMATCH",
 		.n_pairs = 4,
 		.pairs = pairs,
-		.retryable = true
+		.retryable = !is_manual,
+		.book = conflict->book,
+		.max_bytes = conflict->max_details
 	};
 
-	az_uuid_text(aggregate->root, root);
-	snprintf(expects, sizeof(expects), "%" PRId64, expected);
-	snprintf(is_at, sizeof(is_at), "%" PRId64, actual);
-	az_error_set(error, arena, AZ_FAILED_PRECONDITION,
+	az_uuid_text(conflict->aggregate.root, root);
+	snprintf(expects, sizeof(expects), "%" PRId64, conflict->expected);
+	snprintf(is_at, sizeof(is_at), "%" PRId64, conflict->actual);
+	az_error_set(error, arena, is_manual ? AZ_ABORTED : AZ_FAILED_PRECONDITION,
 				 "Sequence mismatch: command expects %s, aggregate is at %s",
 				 expects, is_at);
 	memcpy(error->sqlstate, AZ_SQLSTATE_SEQUENCE_MISMATCH, 6);

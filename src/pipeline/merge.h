@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "codec/event.h"
+#include "codec/messages.h"
 
 /* MERGE_* of the contract; unspecified reads as COMMUTATIVE. */
 typedef enum AzMerge
@@ -14,6 +15,17 @@ typedef enum AzMerge
 	AZ_MERGE_MANUAL = 4
 } AzMerge;
 
+/* A command that expects one sequence and met another. */
+typedef struct AzConflict
+{
+	AzAggregate aggregate;
+	AzMerge		merge;
+	int64_t		expected;
+	int64_t		actual;
+	const PbEventBook *book;	/* as it is now, or NULL */
+	size_t		max_details;	/* bytes, angzarr.max_status_details */
+} AzConflict;
+
 /* Whether a command that expects one sequence may run at another. */
 extern bool az_merge_fits(AzMerge merge, int64_t expected, int64_t actual);
 
@@ -21,10 +33,11 @@ extern bool az_merge_fits(AzMerge merge, int64_t expected, int64_t actual);
 extern bool az_merge_may_repeat(AzMerge merge);
 
 /*
- * FAILED_PRECONDITION "Sequence mismatch: command expects 1, aggregate is at
- * 3" (ZA001) with ErrorInfo SEQUENCE_MISMATCH and RetryInfo; returns false.
+ * "Sequence mismatch: command expects 1, aggregate is at 3" (ZA001) with
+ * ErrorInfo SEQUENCE_MISMATCH: FAILED_PRECONDITION with RetryInfo and the
+ * book, or ABORTED and not to be tried again under MANUAL.  False.
  */
-extern bool az_merge_mismatch(const AzAggregate *aggregate, int64_t expected,
-							  int64_t actual, AzArena *arena, AzError *error);
+extern bool az_merge_refuse(const AzConflict *conflict, AzArena *arena,
+							AzError *error);
 
 #endif

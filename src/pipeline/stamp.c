@@ -26,6 +26,10 @@ static bool check_number(const PbEventPage *page, int64_t sequence,
 						 AzArena *arena, AzError *error);
 static bool stamp_time(const PbEventPage *page, AzEvent *event,
 					   AzArena *arena, AzError *error);
+static bool check_state(const AzStamp *stamp, const PbSnapshot *given,
+						AzArena *arena, AzError *error);
+static int64_t latest_time(const AzBook *loaded, const AzEvent *events,
+						   size_t count);
 static bool take_payload(const AzStamp *stamp, const PbEventPage *page,
 						 AzEvent *event, AzArena *arena, AzError *error);
 
@@ -54,12 +58,83 @@ az_stamp_events(const AzStamp *stamp, const PbEventBook *book,
 		event->sequence = stamp->next_sequence + (int64_t) i;
 		event->correlation_id = stamp->correlation_id;
 		event->ext = ext;
+		event->cause = stamp->cause;
 		event->isolated = stamp->isolated;
 		if (!stamp_page(stamp, book->pages[i], event, arena, error))
 			return false;
 	}
 	*count = book->n_pages;
 	return true;
+}
+
+bool
+az_stamp_snapshot(const AzStamp *stamp, const PbEventBook *answer,
+				  const AzBook *loaded, const AzEvent *events, size_t count,
+				  const AzSnapshot **snapshot, AzArena *arena, AzError *error)
+{
+	const PbSnapshot *given = answer != NULL ? answer->snapshot : NULL;
+	int64_t		next = stamp->next_sequence + (int64_t) count;
+	bool		is_branch = stamp->aggregate.edition[0] != '\0';
+	AzSnapshot *made;
+
+	*snapshot = NULL;
+	if (given == NULL || given->state == NULL || next == 0 ||
+		(is_branch && count == 0))
+		return true;
+	if (!check_state(stamp, given, arena, error))
+		return false;
+	made = az_arena_alloc(arena, sizeof(AzSnapshot));
+	if (made == NULL)
+		return az_error_out_of_memory(error);
+	made->sequence = next - 1;
+	made->created_at_us = latest_time(loaded, events, count);
+	made->retention = (AzRetention) given->retention;
+	made->type_url = given->state->type_url;
+	made->state.data = given->state->value.data;
+	made->state.len = given->state->value.len;
+	*snapshot = made;
+	return true;
+}
+
+static bool
+check_state(const AzStamp *stamp, const PbSnapshot *given, AzArena *arena,
+			AzError *error)
+{
+	size_t		max = stamp->limits->max_payload_bytes;
+
+	if (given->state->value.len > max)
+		return az_error_set(error, arena, AZ_RESOURCE_EXHAUSTED,
+							"handler answered a snapshot of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
+							given->state->value.len, max);
+	if (az_type_name(given->state->type_url)[0] == '\0')
+		return az_error_set(error, arena, AZ_INTERNAL,
+							"handler answered a snapshot without a type");
+	if ((int) given->retention < AZ_RETENTION_DEFAULT ||
+		(int) given->retention > AZ_RETENTION_TRANSIENT)
+		return az_error_set(error, arena, AZ_INTERNAL,
+							"handler answered a snapshot with retention %d, which is unknown",
+							(int) given->retention);
+	return true;
+}
+
+/*
+ * The clock, but never less than an event it includes has: else a book as of
+ * a time between the two would show too much.
+ */
+static int64_t
+latest_time(const AzBook *loaded, const AzEvent *events, size_t count)
+{
+	int64_t		latest = az_clock_wall_us();
+
+	if (loaded->snapshot != NULL && loaded->snapshot->created_at_us > latest)
+		latest = loaded->snapshot->created_at_us;
+	for (size_t i = 0; i < loaded->count; i++)
+		if (loaded->events[i].created_at_us > latest)
+			latest = loaded->events[i].created_at_us;
+	for (size_t i = 0; i < count; i++)
+		if (events[i].created_at_us > latest)
+			latest = events[i].created_at_us;
+	return latest;
 }
 
 /* A handler may leave the cover out, or parts of it; not name another one. */

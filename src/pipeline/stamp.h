@@ -13,6 +13,7 @@ typedef struct AzStamp
 	int64_t		next_sequence;
 	const char *correlation_id; /* the command's */
 	const PbAny *ext;			/* the command's, or NULL */
+	const AzCause *cause;		/* what made a component ask, or NULL */
 	bool		isolated;
 	const AzValidationLimits *limits;
 } AzStamp;
@@ -26,5 +27,16 @@ typedef struct AzStamp
 extern bool az_stamp_events(const AzStamp *stamp, const PbEventBook *book,
 							AzEvent **events, size_t *count, AzArena *arena,
 							AzError *error);
+
+/*
+ * The state that "answer" gives back, as a snapshot after these "events" and
+ * everything in "loaded"; NULL where it gives none, or where the aggregate
+ * has no events, or a branch none of its own in this answer.  INTERNAL for
+ * what is no state, RESOURCE_EXHAUSTED when it is over a limit.
+ */
+extern bool az_stamp_snapshot(const AzStamp *stamp, const PbEventBook *answer,
+							  const AzBook *loaded, const AzEvent *events,
+							  size_t count, const AzSnapshot **snapshot,
+							  AzArena *arena, AzError *error);
 
 #endif

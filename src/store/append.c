@@ -1,10 +1,13 @@
 /*
- * Appending the events of many commands with one call of append_batch.
+ * Appending the events of many commands with one call of append_batch, then
+ * keeping the keys and snapshots of those that were appended.
  *
  * The batch is sorted by key, so that two batches never wait for each other
  * in a circle, and holds each aggregate once: a second command for the same
  * one is put off.  The probed form never waits for another transaction and
  * says BUSY instead; the plain form is the way out when a race made it fail.
+ * Keys are looked for first; a key kept by somebody else after that look makes
+ * the whole batch fail with 23505, and the next try finds it.
  */
 #include "store/append.h"
 
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "store/columns.h"
+#include "store/snapshot.h"
 
 /* Parameters of both forms, one value a page. */
 enum
@@ -33,6 +37,20 @@ static bool run_plain(AzDb *db, AzWish **wishes, size_t count,
 					  AzArena *scratch, AzError *error);
 static bool run_appends(AzDb *db, AzStatementId statement, AzWish **wishes,
 						size_t count, AzArena *scratch, AzError *error);
+static size_t put_last(AzWish **wishes, size_t count,
+					   bool (*is_last) (const AzAppendWish *append));
+static bool find_repeats(AzDb *db, AzWish **wishes, size_t count,
+						 AzArena *scratch, AzError *error);
+static size_t list_keys(AzWish **wishes, size_t count, AzKeyRow *rows);
+static bool is_repeated(const AzAppendWish *append);
+static bool has_no_events(const AzAppendWish *append);
+static bool append_pages(AzDb *db, AzStatementId statement, AzWish **wishes,
+						 size_t count, AzArena *scratch, AzError *error);
+static bool keep_keys(AzDb *db, AzWish **wishes, size_t count,
+					  AzArena *scratch, AzError *error);
+static void set_kept(AzAppendWish *append);
+static bool keep_snapshots(AzDb *db, AzWish **wishes, size_t count,
+						   AzArena *scratch, AzError *error);
 static int	compare_wishes(const void *left, const void *right);
 static size_t put_off_repeats(AzWish **wishes, size_t count);
 static AzDbParam *make_params(AzStatementId statement, AzWish **wishes,
@@ -65,17 +83,183 @@ static bool
 run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
 			AzArena *scratch, AzError *error)
 {
-	AzDbParam  *params;
-	AzRows		rows;
+	size_t		fresh;
 
 	qsort(wishes, count, sizeof(AzWish *), compare_wishes);
 	count = put_off_repeats(wishes, count);
+	if (!find_repeats(db, wishes, count, scratch, error))
+		return false;
+	fresh = put_last(wishes, count, is_repeated);
+	count = put_last(wishes, fresh, has_no_events);
+	return append_pages(db, statement, wishes, count, scratch, error) &&
+		keep_keys(db, wishes, fresh, scratch, error) &&
+		keep_snapshots(db, wishes, fresh, scratch, error);
+}
+
+/* Moves those behind the others, keeping their order; returns how many stay. */
+static size_t
+put_last(AzWish **wishes, size_t count,
+		 bool (*is_last) (const AzAppendWish *append))
+{
+	size_t		kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		AzWish	   *wish = wishes[i];
+
+		if (is_last((AzAppendWish *) wish))
+			continue;
+		memmove(&wishes[kept + 1], &wishes[kept], (i - kept) * sizeof(AzWish *));
+		wishes[kept++] = wish;
+	}
+	return kept;
+}
+
+/* Whose key is kept already is answered with what the first one got. */
+static bool
+find_repeats(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+			 AzError *error)
+{
+	AzKeyRow   *rows = az_arena_array(scratch, count, sizeof(AzKeyRow));
+	AzKept	   *found = az_arena_array(scratch, count, sizeof(AzKept));
+	size_t		n_keys;
+
+	if (rows == NULL || found == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		append->appended = false;
+		append->repeated = false;
+	}
+	n_keys = list_keys(wishes, count, rows);
+	if (n_keys == 0)
+		return true;
+	/* What is not found leaves the answer that is to be kept alone. */
+	for (size_t i = 0; i < n_keys; i++)
+		rows[i].kept = &found[i];
+	if (!az_keys_find(db, rows, n_keys, scratch, error))
+		return false;
+	for (size_t i = 0, key = 0; i < count; i++)
+	{
+		AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		if (append->key == NULL || !found[key++].found)
+			continue;
+		append->kept = found[key - 1];
+		append->repeated = true;
+		append->wish.outcome = AZ_WISH_FULFILLED;
+	}
+	return true;
+}
+
+/* The keys of those that have one, in order; returns how many. */
+static size_t
+list_keys(AzWish **wishes, size_t count, AzKeyRow *rows)
+{
+	size_t		n_keys = 0;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		if (append->key == NULL)
+			continue;
+		rows[n_keys].aggregate = &append->aggregate;
+		rows[n_keys].key = append->key;
+		rows[n_keys].kept = &append->kept;
+		rows[n_keys++].arena = append->wish.arena;
+	}
+	return n_keys;
+}
+
+static bool
+is_repeated(const AzAppendWish *append)
+{
+	return append->repeated;
+}
+
+static bool
+has_no_events(const AzAppendWish *append)
+{
+	return append->count == 0;
+}
+
+static bool
+append_pages(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
+			 AzArena *scratch, AzError *error)
+{
+	AzDbParam  *params;
+	AzRows		rows;
+
+	if (count == 0)
+		return true;
 	params = make_params(statement, wishes, count, scratch);
 	if (params == NULL)
 		return az_error_out_of_memory(error);
 	if (!az_db_execute(db, statement, params, scratch, &rows, error))
 		return false;
 	return take_outcomes(wishes, count, &rows, error);
+}
+
+/* Of those that did what they were to do, also if that was nothing. */
+static bool
+keep_keys(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+		  AzError *error)
+{
+	AzKeyRow   *rows = az_arena_array(scratch, count, sizeof(AzKeyRow));
+	size_t		n_keys = 0;
+
+	if (rows == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		if (append->count == 0)
+		{
+			append->appended = true;
+			append->wish.outcome = AZ_WISH_FULFILLED;
+		}
+		if (!append->appended || append->key == NULL)
+			continue;
+		set_kept(append);
+		n_keys += list_keys(&wishes[i], 1, &rows[n_keys]);
+	}
+	return n_keys == 0 || az_keys_keep(db, rows, n_keys, scratch, error);
+}
+
+static void
+set_kept(AzAppendWish *append)
+{
+	append->kept.has_events = append->count > 0;
+	if (!append->kept.has_events)
+		return;
+	append->kept.first = append->events[0].sequence;
+	append->kept.last = append->events[append->count - 1].sequence;
+}
+
+static bool
+keep_snapshots(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+			   AzError *error)
+{
+	AzSnapshotRow *rows = az_arena_array(scratch, count,
+										 sizeof(AzSnapshotRow));
+	size_t		n_rows = 0;
+
+	if (rows == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		const AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		if (!append->appended || append->snapshot == NULL)
+			continue;
+		rows[n_rows].aggregate = &append->aggregate;
+		rows[n_rows++].snapshot = append->snapshot;
+	}
+	return n_rows == 0 || az_snapshots_keep(db, rows, n_rows, scratch, error);
 }
 
 /* In the order of the primary key. */

@@ -1,23 +1,30 @@
-/* Appending: all events of one command or none, many commands at once. */
+/*
+ * Appending: all events of one command or none, many commands at once; with
+ * them, in the same transaction, its key and its snapshot.
+ */
 #ifndef AZ_STORE_APPEND_H
 #define AZ_STORE_APPEND_H
 
-#include "codec/event.h"
-#include "store/wish.h"
+#include "store/key.h"
 
 /*
  * Fill all but the results.  events[0].sequence is the expected sequence;
- * the others follow without gap.  BUSY: another open transaction is writing
- * there; ask again.
+ * the others follow without gap.  Without events only the key and the
+ * snapshot are kept.  BUSY: another open transaction is writing there; ask
+ * again.
  */
 typedef struct AzAppendWish
 {
 	AzWish		wish;			/* must come first */
 	AzAggregate aggregate;
 	const AzEvent *events;
-	size_t		count;			/* at least 1 */
-	bool		appended;		/* else overtaken: the stream is elsewhere */
-	int64_t		next_sequence;	/* of the stream now */
+	size_t		count;			/* 0: there must be a key or a snapshot */
+	const AzKey *key;			/* under which this is done once, or NULL */
+	const AzSnapshot *snapshot; /* the state after these events, or NULL */
+	AzKept		kept;			/* set "answer"; rest is a result with a key */
+	bool		appended;		/* else overtaken, or repeated */
+	bool		repeated;		/* done before: "kept" says what came of it */
+	int64_t		next_sequence;	/* of the stream now, unless repeated */
 } AzAppendWish;
 
 extern const AzWishKind az_append_kind;

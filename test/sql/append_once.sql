@@ -54,3 +54,31 @@ SELECT angzarr.forget_processed('-1 day');
 
 -- The branch is gone again, for the tests that look at all of them.
 SELECT angzarr.delete_edition('branch', 'once');
+
+-- What the engine keeps under a key is found again by all parts of the key.
+SELECT angzarr._keep_keys(
+    ARRAY['aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000001']::uuid[],
+    '{order,order}', '{"",""}', '{command,fact}', ARRAY['k', 'k']::bytea[],
+    '{3,NULL}', '{4,NULL}', ARRAY[NULL, '\x01']::bytea[]);
+SELECT f.* FROM angzarr._find_keys(
+    ARRAY['aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000002',
+          'aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000001',
+          'aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000001',
+          'aaaaaaaa-0000-4000-8000-000000000001']::uuid[],
+    '{order,order,cart,order,order,order,order}', '{"","","",branch,"","",""}',
+    '{command,command,command,command,process-events,command,fact}',
+    ARRAY['k', 'k', 'k', 'k', 'k', 'l', 'k']::bytea[]) AS f;
+
+-- A key is kept once; whoever comes second looks again.
+SELECT angzarr._keep_keys(
+    '{aaaaaaaa-0000-4000-8000-000000000001}', '{order}', '{""}', '{fact}',
+    ARRAY['k']::bytea[], '{0}', '{0}', '{NULL}');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A fact appended in SQL and one that comes over gRPC have the same key.
+SELECT angzarr.append_once('ext-1', 'order', 'aaaaaaaa-0000-4000-8000-000000000003', 0,
+    ARRAY[angzarr.new_event('t.E', 'x')]);
+SELECT f.* FROM angzarr._find_keys(
+    '{aaaaaaaa-0000-4000-8000-000000000003}', '{order}', '{""}', '{fact}',
+    ARRAY['ext-1']::bytea[]) AS f;
+DELETE FROM angzarr.processed WHERE root::text LIKE 'aaaaaaaa-0000-%' AND kind <> 'fact' OR answer IS NOT NULL;

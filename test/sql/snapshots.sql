@@ -121,3 +121,33 @@ SELECT * FROM angzarr.latest_snapshot('', :root);
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM angzarr.latest_snapshot('snap', NULL);
 SELECT * FROM angzarr.latest_snapshot('snap', :root, repeat('a', 65));
+
+-- What the engine keeps after many commands at once, by the same rules.
+CREATE FUNCTION pg_temp.keep(n int, sequence int, retention int, state text) RETURNS bigint LANGUAGE sql AS $$
+    SELECT angzarr._keep_snapshots(
+        ARRAY[format('bbbbbbbb-0000-4000-8000-00000000000%s', n)::uuid], '{order}', '{""}',
+        ARRAY[sequence], '{2026-01-01 00:00:00+00}', ARRAY[retention], '{/t.State}',
+        ARRAY[convert_to(state, 'UTF8')])
+$$;
+CREATE FUNCTION pg_temp.kept(n int) RETURNS TABLE (sequence bigint, retention smallint, state text) LANGUAGE sql AS $$
+    SELECT s.sequence, s.retention, convert_from(s.state, 'UTF8') FROM angzarr.snapshots AS s
+    WHERE s.root = format('bbbbbbbb-0000-4000-8000-00000000000%s', n)::uuid ORDER BY s.sequence
+$$;
+SELECT pg_temp.keep(1, 0, 0, 'a'), pg_temp.keep(1, 3, 1, 'b'), pg_temp.keep(1, 5, 2, 'c');
+SELECT * FROM pg_temp.kept(1);
+-- The same state is not written again, a newer one takes the place of all but persistent ones.
+SELECT pg_temp.keep(1, 7, 0, 'c');
+SELECT pg_temp.keep(1, 8, 0, 'd');
+SELECT * FROM pg_temp.kept(1);
+-- A state of an older event, and another state where a persistent one is, change nothing.
+SELECT pg_temp.keep(1, 7, 0, 'late'), pg_temp.keep(1, 9, 1, 'e'), pg_temp.keep(1, 9, 0, 'f');
+SELECT * FROM pg_temp.kept(1);
+-- Many streams in one call.
+SELECT angzarr._keep_snapshots(
+    ARRAY['bbbbbbbb-0000-4000-8000-000000000003', 'bbbbbbbb-0000-4000-8000-000000000002']::uuid[],
+    '{order,order}', '{"",""}', '{1,2}',
+    '{2026-01-01 00:00:00+00,2026-01-01 00:00:00+00}', '{0,0}', '{/t.State,/t.State}',
+    ARRAY['x', 'y']::bytea[]);
+SELECT * FROM pg_temp.kept(2);
+SELECT * FROM pg_temp.kept(3);
+DELETE FROM angzarr.snapshots WHERE root::text LIKE 'bbbbbbbb-0000-%';

@@ -572,27 +572,18 @@ what_this_version_does_not_serve_is_said_plainly(void **state)
 {
 	PbCommandRequest *request = world_command(world);
 	PbEdition	edition = PB_EDITION_INIT;
-	PbAngzarrDeferredSequence deferred = PB_ANGZARR_DEFERRED_SEQUENCE_INIT;
 
 	request->sync_mode = PB_SYNC_MODE_SIMPLE;
 	assert_refused(request, AZ_UNIMPLEMENTED, "SIMPLE");
 	request->sync_mode = PB_SYNC_MODE_CASCADE;
 	assert_refused(request, AZ_UNIMPLEMENTED, "CASCADE");
 	request->sync_mode = 0;
-	request->command->pages[0]->merge_strategy = PB_MERGE_MANUAL;
-	assert_refused(request, AZ_UNIMPLEMENTED, "MANUAL");
-	request->command->pages[0]->merge_strategy = PB_MERGE_STRICT;
 	edition.name = (char *) "what-if";
 	request->command->cover->edition = &edition;
 	assert_refused(request, AZ_UNIMPLEMENTED, "what-if");
 	request->command->cover->edition = NULL;
 	request->command->cover->domain = (char *) "_angzarr";
 	assert_refused(request, AZ_UNIMPLEMENTED, "_angzarr");
-	request->command->cover->domain = (char *) "order";
-	request->command->pages[0]->header->sequence_type_case =
-		PB_PAGE_HEADER_ANGZARR_DEFERRED;
-	request->command->pages[0]->header->angzarr_deferred = &deferred;
-	assert_refused(request, AZ_UNIMPLEMENTED, "deferred");
 }
 
 static void

@@ -42,7 +42,7 @@ world_create(void)
 	AzJobSettings jobs = {
 		.validation = {.max_pages = 100,.max_payload_bytes = 50000},
 		.max_message_bytes = 100000,.call_timeout_us = 5000000,
-		.max_append_retries = 5,.max_jobs = 1000
+		.max_append_retries = 5,.max_status_details = 6144,.max_jobs = 1000
 	};
 	AzEngineSettings settings = {
 		.listen_addresses = "",.listen_port = 1310,.socket_mode = 0600,

@@ -215,6 +215,14 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_components(memory, arena, rows, error);
 		case AZ_STATEMENT_LOAD_BOOKS:
 			return memory_load(memory, params, arena, rows, error);
+		case AZ_STATEMENT_FIND_KEYS:
+			return memory_find_keys(memory, params, arena, rows, error);
+		case AZ_STATEMENT_KEEP_KEYS:
+			return memory_keep_keys(memory, params, arena, rows, error);
+		case AZ_STATEMENT_KEEP_SNAPSHOTS:
+			return memory_keep_snapshots(memory, params, arena, rows, error);
+		case AZ_STATEMENT_FILE_DEAD_LETTERS:
+			return memory_file_letters(memory, params, arena, rows, error);
 		default:
 			return memory_append(memory,
 								 statement == AZ_STATEMENT_APPEND_PROBED,
@@ -233,6 +241,7 @@ commit(AzDb *db, AzArena *arena, AzError *error)
 		return false;
 	}
 	forget_touched(memory, true);
+	memory_end_kept(memory, true);
 	memory->committed++;
 	return true;
 }
@@ -243,6 +252,7 @@ rollback(AzDb *db)
 	MemoryDb   *memory = (MemoryDb *) db;
 
 	forget_touched(memory, false);
+	memory_end_kept(memory, false);
 	memory->rolled_back++;
 }
 

@@ -1,5 +1,5 @@
 /*
- * A database port in memory: the engine's four statements with their real
+ * A database port in memory: the engine's statements with their real
  * meaning, transactions that roll back, and faults on request.
  *
  * Its own allocations can be made to fail like all others; a statement then
@@ -25,6 +25,36 @@ typedef struct MemoryComponent
 	bool		full_books;		/* registered with send_snapshots => false */
 	bool		disabled;
 } MemoryComponent;
+
+/* A row of angzarr.processed; the key itself stands for its digest. */
+typedef struct MemoryKey
+{
+	AzAggregate aggregate;
+	const char *kind;
+	AzBytes		key;
+	bool		has_events;
+	int64_t		first;
+	int64_t		last;
+	AzBytes		answer;
+} MemoryKey;
+
+/* What was kept beside events; beyond "committed" by the open transaction. */
+typedef struct MemoryKept
+{
+	MemoryKey	keys[64];
+	size_t		n_keys;
+	size_t		committed_keys;
+	struct
+	{
+		AzAggregate aggregate;
+		AzSnapshot	snapshot;
+	}			snapshots[64];
+	size_t		n_snapshots;
+	size_t		committed_snapshots;
+	AzBytes		letters[64];	/* encoded AngzarrDeadLetter */
+	size_t		n_letters;
+	size_t		committed_letters;
+} MemoryKept;
 
 /* A SQLSTATE to fail with at the nth time from now; 0 = never. */
 typedef struct MemoryFault
@@ -57,6 +87,7 @@ typedef struct MemoryDb
 	size_t		n_components;
 	AzArena    *arena;			/* all that is stored; freed at the end */
 	AzMap	   *streams;		/* by aggregate: struct MemoryStream */
+	MemoryKept	kept;			/* a test may read what was committed */
 	struct MemoryStream *touched;	/* by the open transaction */
 	MemoryFault begin_fault;
 	MemoryFault commit_fault;

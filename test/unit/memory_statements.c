@@ -56,7 +56,6 @@ static bool read_event(MemoryDb *memory, const AzDbParam *params, size_t row,
 					   AzEvent *event);
 static bool read_cause(MemoryDb *memory, const AzDbParam *params, size_t row,
 					   AzEvent *event);
-static AzAggregate read_aggregate(const AzDbParam *params, size_t row);
 static const char *copy_text(MemoryDb *memory, const AzDbParam *param,
 							 size_t row);
 static bool copy_bytes(MemoryDb *memory, const AzDbParam *param, size_t row,
@@ -139,7 +138,7 @@ static bool
 select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 			Selection *selection, AzError *error)
 {
-	AzAggregate aggregate = read_aggregate(params, row);
+	AzAggregate aggregate = memory_aggregate(params, row);
 	MemoryStream *stream = memory_stream(memory, &aggregate);
 	int64_t		lower = params[LOWER].column.ints[row];
 	int64_t		upper = params[UPPER].column.ints[row];
@@ -247,7 +246,7 @@ static bool
 append_command(MemoryDb *memory, bool probed, const AzDbParam *params,
 			   size_t first, size_t end, Answer *answer, AzError *error)
 {
-	AzAggregate aggregate = read_aggregate(params, first);
+	AzAggregate aggregate = memory_aggregate(params, first);
 	MemoryStream *stream = memory_stream(memory, &aggregate);
 
 	if (stream == NULL)
@@ -343,11 +342,10 @@ read_cause(MemoryDb *memory, const AzDbParam *params, size_t row,
 		&& cause->component != NULL;
 }
 
-/* Root, domain and edition are the first three parameters everywhere. */
-static AzAggregate
-read_aggregate(const AzDbParam *params, size_t row)
+AzAggregate
+memory_aggregate(const AzDbParam *params, size_t row)
 {
-	AzAggregate aggregate;
+	AzAggregate aggregate = {0};
 
 	memcpy(aggregate.root, params[ROOT].column.bytes[row].data, AZ_UUID_SIZE);
 	aggregate.domain = (const char *) params[DOMAIN].column.bytes[row].data;

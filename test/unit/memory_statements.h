@@ -38,4 +38,19 @@ extern bool memory_append(MemoryDb *memory, bool probed,
 						  const AzDbParam *params, AzArena *arena,
 						  AzRows *rows, AzError *error);
 
+/* Keys, snapshots and dead letters, in memory_kept.c. */
+extern bool memory_find_keys(MemoryDb *memory, const AzDbParam *params,
+							 AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_keep_keys(MemoryDb *memory, const AzDbParam *params,
+							 AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_keep_snapshots(MemoryDb *memory, const AzDbParam *params,
+								  AzArena *arena, AzRows *rows,
+								  AzError *error);
+extern bool memory_file_letters(MemoryDb *memory, const AzDbParam *params,
+								AzArena *arena, AzRows *rows, AzError *error);
+extern void memory_end_kept(MemoryDb *memory, bool keep);
+
+/* Root, domain and edition are the first three parameters of most. */
+extern AzAggregate memory_aggregate(const AzDbParam *params, size_t row);
+
 #endif

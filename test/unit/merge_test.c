@@ -45,11 +45,14 @@ static void
 a_mismatch_names_both_numbers_and_can_be_branched_on(void **state)
 {
 	AzArena    *arena = az_arena_create();
-	AzAggregate order = {.domain = "order",.edition = ""};
+	AzConflict	conflict = {
+		.aggregate = {.domain = "order",.edition = ""},
+		.merge = AZ_MERGE_STRICT,.expected = 1,.actual = 3
+	};
 	AzError		error = {0};
 	PbStatus   *status;
 
-	assert_false(az_merge_mismatch(&order, 1, 3, arena, &error));
+	assert_false(az_merge_refuse(&conflict, arena, &error));
 	assert_int_equal(error.code, AZ_FAILED_PRECONDITION);
 	assert_string_equal(error.sqlstate, "ZA001");
 	assert_string_equal(error.message,
@@ -65,6 +68,57 @@ a_mismatch_names_both_numbers_and_can_be_branched_on(void **state)
 	az_arena_free(arena);
 }
 
+static void
+a_mismatch_shows_the_aggregate_while_there_is_room(void **state)
+{
+	AzArena    *arena = az_arena_create();
+	PbEventBook book = PB_EVENT_BOOK_INIT;
+	AzConflict	conflict = {
+		.aggregate = {.domain = "order",.edition = ""},
+		.merge = AZ_MERGE_STRICT,.expected = 1,.actual = 3,
+		.book = &book,.max_details = 500
+	};
+	AzError		error = {0};
+	PbStatus   *status;
+
+	book.next_sequence = 3;
+	assert_false(az_merge_refuse(&conflict, arena, &error));
+	status = az_decode(&pb_status_descriptor, error.details, arena, NULL);
+	assert_int_equal(status->n_details, 3);
+	assert_string_equal(status->details[2]->type_url,
+						"/io.angzarr.v1.EventBook");
+	conflict.max_details = error.details.len;
+	az_merge_refuse(&conflict, arena, &error);
+	status = az_decode(&pb_status_descriptor, error.details, arena, NULL);
+	assert_int_equal(status->n_details, 3);
+	conflict.max_details--;
+	az_merge_refuse(&conflict, arena, &error);
+	status = az_decode(&pb_status_descriptor, error.details, arena, NULL);
+	assert_int_equal(status->n_details, 2);
+	az_arena_free(arena);
+}
+
+static void
+a_manual_mismatch_is_aborted_and_not_to_be_tried_again(void **state)
+{
+	AzArena    *arena = az_arena_create();
+	AzConflict	conflict = {
+		.aggregate = {.domain = "order",.edition = ""},
+		.merge = AZ_MERGE_MANUAL,.expected = 1,.actual = 3
+	};
+	AzError		error = {0};
+	PbStatus   *status;
+
+	assert_false(az_merge_refuse(&conflict, arena, &error));
+	assert_int_equal(error.code, AZ_ABORTED);
+	status = az_decode(&pb_status_descriptor, error.details, arena, NULL);
+	assert_int_equal(status->code, AZ_ABORTED);
+	assert_int_equal(status->n_details, 1);
+	assert_non_null(strstr(status->details[0]->type_url,
+						   "google.rpc.ErrorInfo"));
+	az_arena_free(arena);
+}
+
 int
 main(void)
 {
@@ -73,6 +127,8 @@ main(void)
 		cmocka_unit_test(a_stale_or_early_command_fits_only_where_the_aggregate_decides),
 		cmocka_unit_test(only_the_aggregates_own_and_commutative_commands_are_run_again),
 		cmocka_unit_test(a_mismatch_names_both_numbers_and_can_be_branched_on),
+		cmocka_unit_test(a_mismatch_shows_the_aggregate_while_there_is_room),
+		cmocka_unit_test(a_manual_mismatch_is_aborted_and_not_to_be_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,23 +178,25 @@ func (s *suite) checkStamping() {
 	response = s.mustSend(engine.Request("snapshot", id, page(0)))
 	tap.OK(response.Events.Snapshot == nil && numbers(response.Events) == "[0 1]",
 		"a snapshot that business logic returns is not in the answer", response.Events)
-	s.saveSnapshot("snapshot", id, 1)
 	response = s.mustSend(engine.Request("snapshot", id, page(2)))
 	tap.Is(numbers(response.Events), "[2 3]", "events are numbered on behind a snapshot")
+	tap.Is(s.snapshotsOf("snapshot", id), "3 after 4",
+		"a snapshot that business logic returns is kept at the last event of its command, and takes the place of the one before")
 	calls := s.peer.Calls("snapshot")
 	book := calls[len(calls)-1].Request.GetEvents()
-	tap.OK(book.GetSnapshot().GetSequence() == 1 && string(book.GetSnapshot().GetState().GetValue()) == "state" &&
+	tap.OK(book.GetSnapshot().GetSequence() == 1 && string(book.GetSnapshot().GetState().GetValue()) == "after 2" &&
 		len(book.Pages) == 0 && book.NextSequence == 2,
 		"business logic is given the newest snapshot and the pages after it", book)
 }
 
-// saveSnapshot stores one behind the events that are there.
-func (s *suite) saveSnapshot(domain string, id []byte, sequence uint32) {
-	_, err := s.SQL("INSERT INTO angzarr.snapshots (root, domain, sequence, created_at, type_url, state)"+
-		" VALUES ('%s', '%s', %d, now(), '/test.State', 'state')", uuidText(id), domain, sequence)
+// snapshotsOf tells what is stored of an aggregate: sequences and states.
+func (s *suite) snapshotsOf(domain string, id []byte) string {
+	stored, err := s.SQL("SELECT string_agg(sequence || ' ' || convert_from(state, 'UTF8'), ', ' ORDER BY sequence)"+
+		" FROM angzarr.snapshots WHERE root = '%s' AND domain = '%s'", uuidText(id), domain)
 	if err != nil {
-		tap.Bail("could not store a snapshot: %v", err)
+		tap.Bail("could not read the snapshots: %v", err)
 	}
+	return stored
 }
 
 func (s *suite) checkAnswers() {

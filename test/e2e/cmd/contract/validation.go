@@ -164,9 +164,6 @@ func (s *suite) checkRouting() {
 // checkNotServed asks for what this version does not have.
 func (s *suite) checkNotServed() {
 	before := s.events()
-	deferred := page(0)
-	deferred.Header = &angzarrv1.PageHeader{SequenceType: &angzarrv1.PageHeader_AngzarrDeferred{
-		AngzarrDeferred: &angzarrv1.AngzarrDeferredSequence{SourceComponent: "a-saga"}}}
 	simple := engine.Request("obey", engine.NewRoot(), page(0))
 	simple.SyncMode = angzarrv1.SyncMode_SYNC_MODE_SIMPLE
 	cascade := engine.Request("obey", engine.NewRoot(), page(0))
@@ -178,9 +175,6 @@ func (s *suite) checkNotServed() {
 		name, word string
 		request    *angzarrv1.CommandRequest
 	}{
-		{"a deferred command", "deferred", engine.Request("obey", engine.NewRoot(), deferred)},
-		{"merge strategy MANUAL", "MANUAL",
-			engine.Request("obey", engine.NewRoot(), engine.Page(angzarrv1.MergeStrategy_MERGE_MANUAL, 0, someCommand()))},
 		{"sync mode SIMPLE", "SIMPLE", simple},
 		{"a page's sync mode CASCADE", "CASCADE", cascade},
 		{"another edition", "what-if", other},

@@ -1,0 +1,80 @@
+/* The end of a job that writes: the wish to append, and what became of it. */
+#include "pipeline/commit.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/book.h"
+
+#define BYTES_A_ROW 256			/* about, without its texts and payload */
+
+static size_t event_bytes(const AzEvent *event);
+static AzCommitOutcome park(AzCommit *commit, AzJob *job,
+							const AzTarget *target);
+
+bool
+az_commit_is_empty(const AzCommit *commit)
+{
+	return commit->append.count == 0 && commit->append.key == NULL &&
+		commit->append.snapshot == NULL;
+}
+
+AzStepResult
+az_commit_start(AzCommit *commit, AzJob *job)
+{
+	AzAppendWish *append = &commit->append;
+
+	append->wish.bytes = BYTES_A_ROW;
+	for (size_t i = 0; i < append->count; i++)
+		append->wish.bytes += event_bytes(&append->events[i]);
+	if (append->snapshot != NULL)
+		append->wish.bytes += append->snapshot->state.len + BYTES_A_ROW;
+	return az_job_wish(job, &append->wish, &az_append_kind);
+}
+
+AzCommitOutcome
+az_commit_finish(AzCommit *commit, AzJob *job, const AzTarget *target)
+{
+	const AzAppendWish *append = &commit->append;
+
+	switch (append->wish.outcome)
+	{
+		case AZ_WISH_BUSY:
+			return park(commit, job, target);
+		case AZ_WISH_FAILED:
+			job->error = append->wish.error;
+			return AZ_COMMIT_FAILED;
+		default:
+			break;
+	}
+	if (append->repeated)
+		return AZ_COMMIT_REPEATED;
+	if (!append->appended)
+		return AZ_COMMIT_OVERTAKEN;
+	job->jobs->events += append->count;
+	return AZ_COMMIT_DONE;
+}
+
+static size_t
+event_bytes(const AzEvent *event)
+{
+	return event->payload.len + event->external.len + event->ext.len +
+		strlen(event->type_url) + BYTES_A_ROW;
+}
+
+/* Another open transaction writes there: look again, but not for ever. */
+static AzCommitOutcome
+park(AzCommit *commit, AzJob *job, const AzTarget *target)
+{
+	int64_t		now = az_clock_monotonic_us();
+
+	if (commit->parked_until_us == 0)
+		commit->parked_until_us = now + target->timeout_us;
+	if (now < commit->parked_until_us)
+		return AZ_COMMIT_PARKED;
+	az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
+				 "another transaction has been writing to %s for %lld ms and has not ended",
+				 az_aggregate_text(&target->aggregate, job->arena),
+				 (long long) (target->timeout_us / 1000));
+	return AZ_COMMIT_FAILED;
+}

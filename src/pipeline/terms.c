@@ -1,0 +1,69 @@
+/* The terms on which a command is to run, as its request says them. */
+#include "pipeline/terms.h"
+
+#include "pipeline/provenance.h"
+
+#define DEFERRED_PATH "command.pages[0].header.angzarr_deferred"
+
+static bool read_deferred(AzTerms *terms,
+						  const PbAngzarrDeferredSequence *deferred,
+						  AzJob *job);
+
+bool
+az_terms_read(AzTerms *terms, const PbCommandRequest *request, AzJob *job)
+{
+	const PbCommandPage *page = request->command->pages[0];
+	const PbPageHeader *header = page->header;
+
+	terms->merge = page->merge_strategy == 0 ?
+		AZ_MERGE_COMMUTATIVE : (AzMerge) page->merge_strategy;
+	terms->expected = 0;
+	terms->is_deferred = false;
+	if (header != NULL &&
+		header->sequence_type_case == PB_PAGE_HEADER_SEQUENCE)
+		terms->expected = header->sequence;
+	if (header != NULL &&
+		header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED &&
+		!read_deferred(terms, header->angzarr_deferred, job))
+		return false;
+	return az_terms_mode(request->sync_mode, header, &terms->is_isolated, job);
+}
+
+bool
+az_terms_mode(int mode, const PbPageHeader *header, bool *is_isolated,
+			  AzJob *job)
+{
+	int			own = PB_SYNC_MODE_UNSPECIFIED;
+
+	/* ISOLATED stands apart: on either of them it always holds. */
+	static const int strength[] = {
+		[PB_SYNC_MODE_UNSPECIFIED] = 0,[PB_SYNC_MODE_ASYNC] = 0,
+		[PB_SYNC_MODE_DECISION] = 1,[PB_SYNC_MODE_SIMPLE] = 2,
+		[PB_SYNC_MODE_CASCADE] = 3,[PB_SYNC_MODE_ISOLATED] = 4
+	};
+
+	if (header != NULL && header->_sync_mode_case != 0)
+		own = header->sync_mode;
+	if (strength[own] > strength[mode])
+		mode = own;
+	*is_isolated = mode == PB_SYNC_MODE_ISOLATED;
+	if (mode == PB_SYNC_MODE_SIMPLE || mode == PB_SYNC_MODE_CASCADE)
+		return az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
+							"sync mode %s waits for reactions, which this version does not run",
+							mode == PB_SYNC_MODE_SIMPLE ? "SIMPLE" : "CASCADE");
+	return true;
+}
+
+/* A deferred command has a key instead, and is never checked. */
+static bool
+read_deferred(AzTerms *terms, const PbAngzarrDeferredSequence *deferred,
+			  AzJob *job)
+{
+	terms->is_deferred = true;
+	terms->merge = AZ_MERGE_AGGREGATE_HANDLES;
+	if (!az_provenance_key(deferred, "command", DEFERRED_PATH, &terms->key,
+						   job->arena, &job->error))
+		return false;
+	terms->cause = az_provenance_cause(deferred, job->arena);
+	return terms->cause != NULL || az_error_out_of_memory(&job->error);
+}
