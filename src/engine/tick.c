@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "store/append.h"
-#include "store/dead_letter.h"
+#include "store/dead_letters.h"
 #include "store/load.h"
 
 /* The order of the kinds within a tick. */

@@ -17,7 +17,7 @@
 #include "pipeline/repeat.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
-#include "store/dead_letter.h"
+#include "store/dead_letters.h"
 #include "store/load.h"
 
 struct AzCommandJob

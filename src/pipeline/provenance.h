@@ -4,7 +4,7 @@
 
 #include "codec/event.h"
 #include "codec/messages.h"
-#include "store/key.h"
+#include "store/keys.h"
 
 /*
  * The key of what a component emitted: kind, source (domain, edition, root,

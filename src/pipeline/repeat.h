@@ -6,7 +6,7 @@
 #define AZ_PIPELINE_REPEAT_H
 
 #include "pipeline/job.h"
-#include "store/key.h"
+#include "store/keys.h"
 #include "store/load.h"
 
 typedef struct AzRepeat

@@ -4,7 +4,7 @@
 
 #include "pipeline/job.h"
 #include "pipeline/merge.h"
-#include "store/key.h"
+#include "store/keys.h"
 
 typedef struct AzTerms
 {

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "store/columns.h"
-#include "store/snapshot.h"
+#include "store/snapshots.h"
 
 /* Parameters of both forms, one value a page. */
 enum

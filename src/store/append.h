@@ -5,7 +5,7 @@
 #ifndef AZ_STORE_APPEND_H
 #define AZ_STORE_APPEND_H
 
-#include "store/key.h"
+#include "store/keys.h"
 
 /*
  * Fill all but the results.  events[0].sequence is the expected sequence;

@@ -1,6 +1,6 @@
 /* Filing dead letters: what could not be done, kept for a human. */
-#ifndef AZ_STORE_DEAD_LETTER_H
-#define AZ_STORE_DEAD_LETTER_H
+#ifndef AZ_STORE_DEAD_LETTERS_H
+#define AZ_STORE_DEAD_LETTERS_H
 
 #include "codec/dead_letter.h"
 #include "store/wish.h"

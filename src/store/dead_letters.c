@@ -1,5 +1,5 @@
 /* Filing many dead letters with one statement. */
-#include "store/dead_letter.h"
+#include "store/dead_letters.h"
 
 #include "store/columns.h"
 

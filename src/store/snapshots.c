@@ -1,5 +1,5 @@
 /* Keeping the snapshots of many aggregates with one statement. */
-#include "store/snapshot.h"
+#include "store/snapshots.h"
 
 #include "store/columns.h"
 

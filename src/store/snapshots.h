@@ -1,6 +1,6 @@
 /* Keeping the states that business logic gives back: contract section 9. */
-#ifndef AZ_STORE_SNAPSHOT_H
-#define AZ_STORE_SNAPSHOT_H
+#ifndef AZ_STORE_SNAPSHOTS_H
+#define AZ_STORE_SNAPSHOTS_H
 
 #include "codec/event.h"
 #include "db/db.h"

@@ -2,8 +2,8 @@
  * Idempotency keys: what was done under a key, so that a repeat is harmless
  * (contract sections 6 and 8).
  */
-#ifndef AZ_STORE_KEY_H
-#define AZ_STORE_KEY_H
+#ifndef AZ_STORE_KEYS_H
+#define AZ_STORE_KEYS_H
 
 #include "codec/event.h"
 #include "store/wish.h"

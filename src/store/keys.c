@@ -1,5 +1,5 @@
 /* Idempotency keys: looking many of them up, and keeping them. */
-#include "store/key.h"
+#include "store/keys.h"
 
 #include "store/columns.h"
 
