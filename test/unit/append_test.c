@@ -407,6 +407,113 @@ an_append_without_memory_fails_and_stores_nothing(void **state)
 	assert_int_equal(stored(&other), 300);
 }
 
+/* ---- keys and snapshots ---- */
+
+static const AzKey once = {"command", {(const uint8_t *) "k", 1}};
+static const AzKey twice = {"command", {(const uint8_t *) "l", 1}};
+static const AzSnapshot after = {
+	.sequence = 1,.type_url = "/t.State",.state = {(const uint8_t *) "s", 1}
+};
+
+static void
+keys_and_snapshots_of_many_commands_are_one_statement_each(void **state)
+{
+	want(0, order, 0, 2);
+	want(1, other, 0, 1);
+	appends[0].key = appends[1].key = &once;
+	appends[0].snapshot = appends[1].snapshot = &after;
+	assert_true(run(2, false));
+	assert_true(appends[0].appended && appends[1].appended);
+	assert_int_equal(memory->executed[AZ_STATEMENT_FIND_KEYS], 1);
+	assert_int_equal(memory->executed[AZ_STATEMENT_KEEP_KEYS], 1);
+	assert_int_equal(memory->executed[AZ_STATEMENT_KEEP_SNAPSHOTS], 1);
+	assert_int_equal(memory->kept.committed_keys, 2);
+	assert_int_equal(memory->kept.committed_snapshots, 2);
+	assert_int_equal(memory->kept.keys[0].first, 0);
+	assert_int_equal(memory->kept.keys[0].last, 1);
+}
+
+static void
+without_keys_and_snapshots_nothing_is_asked_about_them(void **state)
+{
+	want(0, order, 0, 2);
+	assert_true(run(1, false));
+	assert_int_equal(memory->executed[AZ_STATEMENT_FIND_KEYS], 0);
+	assert_int_equal(memory->executed[AZ_STATEMENT_KEEP_KEYS], 0);
+	assert_int_equal(memory->executed[AZ_STATEMENT_KEEP_SNAPSHOTS], 0);
+}
+
+static void
+a_repeat_appends_nothing_and_learns_what_the_first_one_did(void **state)
+{
+	want(0, order, 0, 2);
+	appends[0].key = &once;
+	assert_true(run(1, false));
+	want(0, order, 2, 1);
+	want(1, other, 0, 1);
+	appends[0].key = appends[1].key = &once;
+	appends[0].snapshot = &after;
+	assert_true(run(2, false));
+	for (size_t i = 0; i < 2; i++)
+	{
+		bool		is_repeat = appends[i].aggregate.root[0] == order.root[0];
+
+		assert_int_equal(appends[i].wish.outcome, AZ_WISH_FULFILLED);
+		assert_int_equal(appends[i].repeated, is_repeat);
+		assert_int_equal(appends[i].appended, !is_repeat);
+	}
+	assert_true(appends[0].kept.found);
+	assert_int_equal(appends[0].kept.first, 0);
+	assert_int_equal(appends[0].kept.last, 1);
+	assert_int_equal(stored(&order), 2);
+	assert_int_equal(stored(&other), 1);
+	assert_int_equal(memory->kept.committed_snapshots, 0);
+}
+
+static void
+what_has_no_events_keeps_its_key_and_its_answer(void **state)
+{
+	want(0, order, 0, 0);
+	want(1, other, 0, 1);
+	appends[0].key = &once;
+	appends[0].kept.answer = az_bytes_of("no events");
+	assert_true(run(2, false));
+	assert_true(appends[0].appended && appends[1].appended);
+	assert_int_equal(memory->kept.committed_keys, 1);
+	assert_false(memory->kept.keys[0].has_events);
+	assert_true(az_bytes_equal(memory->kept.keys[0].answer,
+							   az_bytes_of("no events")));
+	assert_int_equal(memory->pages[AZ_STATEMENT_APPEND_PROBED], 1);
+}
+
+static void
+who_is_overtaken_keeps_neither_key_nor_snapshot(void **state)
+{
+	memory_db_put_event(memory, &order, "/t.E", "p");
+	want(0, order, 0, 1);
+	want(1, other, 0, 1);
+	appends[0].key = appends[1].key = &twice;
+	appends[0].snapshot = &after;
+	assert_true(run(2, false));
+	assert_int_equal(memory->kept.committed_keys, 1);
+	assert_memory_equal(memory->kept.keys[0].aggregate.root, other.root,
+						AZ_UUID_SIZE);
+	assert_int_equal(memory->kept.committed_snapshots, 0);
+}
+
+static void
+a_key_kept_since_the_look_takes_the_events_back(void **state)
+{
+	want(0, order, 0, 1);
+	appends[0].key = &once;
+	memory_db_fail_statement(memory, AZ_STATEMENT_KEEP_KEYS, 1, "23505");
+	assert_false(run(1, false));
+	assert_int_equal(stored(&order), 0);
+	assert_true(run(1, true));
+	assert_int_equal(stored(&order), 1);
+	assert_int_equal(memory->kept.committed_keys, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -425,6 +532,12 @@ main(void)
 		TEST(outcomes_are_told_by_the_commands_number_not_its_place),
 		TEST(an_answer_for_other_commands_is_an_internal_error),
 		TEST(an_append_without_memory_fails_and_stores_nothing),
+		TEST(keys_and_snapshots_of_many_commands_are_one_statement_each),
+		TEST(without_keys_and_snapshots_nothing_is_asked_about_them),
+		TEST(a_repeat_appends_nothing_and_learns_what_the_first_one_did),
+		TEST(what_has_no_events_keeps_its_key_and_its_answer),
+		TEST(who_is_overtaken_keeps_neither_key_nor_snapshot),
+		TEST(a_key_kept_since_the_look_takes_the_events_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
