@@ -4,14 +4,15 @@ EXTVERSION  = 0.1
 MODULE_big  = angzarr
 
 # The SQL script is its parts in this order.
-SQL_PARTS   = header schema roots timelines append load snapshots temporal editions idempotency dead_letters registry subscriptions engine \
+SQL_PARTS   = header schema roots timelines append load snapshots temporal editions idempotency dead_letters registry subscriptions engine descriptors \
               activation verify admin_views privileges
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 # Rooms of src/, bottom to top (tools/check_rooms knows the same list).
-ROOMS       = base wire codec net db store pipeline service engine pg
+ROOMS       = base wire codec descriptor net db store pipeline service engine pg
 SOURCES    := $(sort $(wildcard $(patsubst %,src/%/*.c,$(ROOMS))))
-OBJS        = $(SOURCES:.c=.o) $(GENERATED_C:.c=.o)
+SOURCES_CC := $(sort $(wildcard $(patsubst %,src/%/*.cc,$(ROOMS))))
+OBJS        = $(SOURCES:.c=.o) $(SOURCES_CC:.cc=.o) $(GENERATED_C:.c=.o)
 
 # The protocol, and what protoc brings along: made into src/gen.
 PROTOS     := $(sort $(shell find proto -name '*.proto' -printf '%P\n'))
@@ -19,12 +20,14 @@ KNOWN_PROTOS = $(patsubst %,google/protobuf/%.proto,any descriptor duration empt
 GENERATED_C = $(patsubst %.proto,src/gen/%.pb-c.c,$(PROTOS) $(KNOWN_PROTOS)) src/gen/descriptor_set.c
 GENERATED   = $(GENERATED_C) src/gen/names.h
 
-PKGS        = libnghttp2 libprotobuf-c libcares
+PKGS        = libnghttp2 libprotobuf-c libcares protobuf
 PG_CPPFLAGS = -MMD -MP -DAZ_VERSION='"$(EXTVERSION)"' -Isrc -Isrc/gen $(shell pkg-config --cflags $(PKGS))
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               -fvisibility=hidden
-SHLIB_LINK  = $(shell pkg-config --libs $(PKGS)) -Wl,-z,relro,-z,now
+# libprotobuf is C++; the names of its templates stay inside.
+PG_CXXFLAGS = -std=gnu++17 -Wall -Wextra -Werror -fvisibility=hidden -fvisibility-inlines-hidden
+SHLIB_LINK  = $(shell pkg-config --libs $(PKGS)) -lstdc++ -Wl,-z,relro,-z,now -Wl,--version-script=tools/exports.map
 
 REGRESS     = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --load-extension=$(EXTENSION)

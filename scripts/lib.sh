@@ -38,7 +38,7 @@ step() {
 
 # What building, the demo and the tests need, by Debian's names.
 # shellcheck disable=SC2034
-AZ_PACKAGES_DEMO="gcc libc6-dev make pkg-config git ca-certificates procps
+AZ_PACKAGES_DEMO="gcc g++ libc6-dev make pkg-config git ca-certificates procps
     postgresql-15 postgresql-server-dev-15
     libnghttp2-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler protobuf-compiler libc-ares-dev uthash-dev
     python3 python3-grpcio protobuf-compiler-grpc python3-protobuf golang-go"

@@ -20,7 +20,7 @@ BEGIN ATOMIC
         ('writer', 'function', '{append,append_batch,append_once,create_edition,
             new_event,save_snapshot,subscribe,unsubscribe}'),
         ('admin', 'function', '{activate,delete_edition,disable,enable,
-            forget_processed,register_aggregate,unregister,verify}'),
+            forget_processed,register_aggregate,register_descriptors,unregister,verify}'),
         ('admin', 'table', '{components,dead_letters,descriptors,exceptions,inbox,
             inbox_results,outbox,processed,timers}'),
         ('admin', 'write', '{components}'),

@@ -9,7 +9,7 @@
 
 #define TOPIC "angzarr.dlq."
 
-static bool encode_letter(AzDeadLetter *letter, PbAngzarrDeadLetter *message,
+static bool encode_letter(AzDeadLetter *letter, PbAngzarrDeadLetter message,
 						  AzArena *arena, AzError *error);
 
 bool
@@ -41,12 +41,12 @@ az_dead_letter_of_mismatch(AzDeadLetter *letter, const AzMismatch *mismatch,
 									  mismatch->expected, mismatch->actual);
 	if (letter->details == NULL)
 		return az_error_out_of_memory(error);
-	return encode_letter(letter, &message, arena, error);
+	return encode_letter(letter, message, arena, error);
 }
 
 /* What every letter has: reason, time, component, topic. */
 static bool
-encode_letter(AzDeadLetter *letter, PbAngzarrDeadLetter *message,
+encode_letter(AzDeadLetter *letter, PbAngzarrDeadLetter message,
 			  AzArena *arena, AzError *error)
 {
 	PbAngzarrDeadLetterMetadataEntry topic =
@@ -56,13 +56,13 @@ encode_letter(AzDeadLetter *letter, PbAngzarrDeadLetter *message,
 	topic.key = (char *) "topic";
 	topic.value = az_arena_format(arena, TOPIC "%s", letter->domain);
 	letter->occurred_at_us = az_clock_wall_us();
-	message->occurred_at = az_timestamp_make(letter->occurred_at_us, arena);
-	if (topic.value == NULL || message->occurred_at == NULL)
+	message.occurred_at = az_timestamp_make(letter->occurred_at_us, arena);
+	if (topic.value == NULL || message.occurred_at == NULL)
 		return az_error_out_of_memory(error);
-	message->rejection_reason = (char *) letter->reason;
-	message->source_component = (char *) letter->component;
-	message->source_component_type = (char *) letter->component_type;
-	message->metadata = metadata;
-	message->n_metadata = 1;
-	return az_encode(message, arena, &letter->payload, error);
+	message.rejection_reason = (char *) letter->reason;
+	message.source_component = (char *) letter->component;
+	message.source_component_type = (char *) letter->component_type;
+	message.metadata = metadata;
+	message.n_metadata = 1;
+	return az_encode(&message, arena, &letter->payload, error);
 }

@@ -25,6 +25,12 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.params = "",
 		.results = "TTTTIbb"
 	},
+	[AZ_STATEMENT_DESCRIPTORS] = {
+		.name = "descriptors",
+		.sql = "SELECT name, file FROM angzarr._descriptors()",
+		.params = "",
+		.results = "TB"
+	},
 	[AZ_STATEMENT_LOAD_BOOKS] = {
 		.name = "load_books",
 		.sql = "SELECT book, is_snapshot, sequence, created_at, "

@@ -7,6 +7,7 @@
 typedef enum AzStatementId
 {
 	AZ_STATEMENT_COMPONENTS,	/* all registered components */
+	AZ_STATEMENT_DESCRIPTORS,	/* all registered files of payload types */
 	AZ_STATEMENT_LOAD_BOOKS,	/* snapshot and pages of many aggregates */
 	AZ_STATEMENT_APPEND_PROBED, /* append_batch in its waiting-free form */
 	AZ_STATEMENT_APPEND,		/* append_batch in plain SQL */

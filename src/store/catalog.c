@@ -1,8 +1,14 @@
-/* The registered components: read whole, kept until the database has news. */
+/*
+ * The registered components and payload types: read whole, kept until the
+ * database has news.
+ */
 #include "store/catalog.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/log.h"
+#include "codec/messages.h"
 
 /* Results of AZ_STATEMENT_COMPONENTS. */
 enum
@@ -10,15 +16,24 @@ enum
 	NAME, KIND, DOMAIN, ADDRESS, DEADLINE_MS, SEND_SNAPSHOTS, ENABLED
 };
 
+/* Results of AZ_STATEMENT_DESCRIPTORS. */
+enum
+{
+	FILE_NAME, FILE_BYTES
+};
+
 struct AzCatalog
 {
 	AzArena    *arena;			/* holds the components */
+	AzTypes    *types;
 	AzComponent *components;
 	size_t		count;
 	uint64_t	generation;		/* of the database when they were read */
 	bool		was_read;
 };
 
+static bool read_types(AzDb *db, AzTypes **types, AzArena *arena,
+					   AzError *error);
 static AzComponent *copy_components(const AzRows *rows, AzArena *arena);
 static bool copy_component(AzComponent *component, const AzRows *rows,
 						   size_t row, AzArena *arena);
@@ -36,6 +51,7 @@ az_catalog_free(AzCatalog *catalog)
 {
 	if (catalog == NULL)
 		return;
+	az_types_free(catalog->types);
 	az_arena_free(catalog->arena);
 	free(catalog);
 }
@@ -60,17 +76,22 @@ az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error, AzArena *arena)
 	uint64_t	generation = az_db_components_generation(db);
 	AzArena    *fresh;
 	AzComponent *components;
+	AzTypes    *types;
 	AzRows		rows;
 
-	if (!az_db_execute(db, AZ_STATEMENT_COMPONENTS, NULL, arena, &rows, error))
+	if (!az_db_execute(db, AZ_STATEMENT_COMPONENTS, NULL, arena, &rows, error) ||
+		!read_types(db, &types, arena, error))
 		return false;
 	fresh = az_arena_create();
 	components = fresh ? copy_components(&rows, fresh) : NULL;
 	if (components == NULL)
 	{
+		az_types_free(types);
 		az_arena_free(fresh);
 		return az_error_out_of_memory(error);
 	}
+	az_types_free(catalog->types);
+	catalog->types = types;
 	az_arena_free(catalog->arena);
 	catalog->arena = fresh;
 	catalog->components = components;
@@ -90,10 +111,49 @@ az_catalog_aggregate(const AzCatalog *catalog, const char *domain)
 	return NULL;
 }
 
+const AzTypes *
+az_catalog_types(const AzCatalog *catalog)
+{
+	return catalog->types;
+}
+
 size_t
 az_catalog_count(const AzCatalog *catalog)
 {
 	return catalog->count;
+}
+
+/*
+ * None are registered: NULL.  Files that do not go together cannot be there,
+ * unless somebody wrote them past register_descriptors; payloads are opaque
+ * then, and commands go on.
+ */
+static bool
+read_types(AzDb *db, AzTypes **types, AzArena *arena, AzError *error)
+{
+	AzBytes		known = {az_descriptor_set, az_descriptor_set_len};
+	AzTypesFile *files;
+	AzError		fault = {0};
+	AzRows		rows;
+
+	*types = NULL;
+	if (!az_db_execute(db, AZ_STATEMENT_DESCRIPTORS, NULL, arena, &rows, error))
+		return false;
+	files = az_arena_array(arena, rows.count + 1, sizeof(AzTypesFile));
+	if (files == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t row = 0; row < rows.count; row++)
+	{
+		files[row].name = az_rows_text(&rows, row, FILE_NAME);
+		files[row].bytes = az_rows_bytes(&rows, row, FILE_BYTES);
+	}
+	if (rows.count == 0)
+		return true;
+	*types = az_types_create(known, files, rows.count, arena, &fault);
+	if (*types == NULL)
+		az_log(AZ_LOG_WARNING, "payload types cannot be used: %s",
+			   fault.message);
+	return true;
 }
 
 static AzComponent *

@@ -1,8 +1,9 @@
-/* The registered components, as the engine last read them. */
+/* The registered components and payload types, as last read. */
 #ifndef AZ_STORE_CATALOG_H
 #define AZ_STORE_CATALOG_H
 
 #include "db/db.h"
+#include "descriptor/types.h"
 
 typedef struct AzComponent
 {
@@ -27,8 +28,9 @@ extern bool az_catalog_is_stale(const AzCatalog *catalog, AzDb *db);
 extern bool az_catalog_was_read(const AzCatalog *catalog);
 
 /*
- * Reads all components in the open transaction; on failure the old ones
- * stay.  Pointers to components are good until the next read.
+ * Reads all components, and the descriptors of payload types, in the open
+ * transaction; on failure the old ones stay.  Pointers to components and
+ * types are good until the next read.
  */
 extern bool az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error,
 							AzArena *arena);
@@ -36,6 +38,9 @@ extern bool az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error,
 /* The aggregate that owns a domain, or NULL. */
 extern const AzComponent *az_catalog_aggregate(const AzCatalog *catalog,
 											   const char *domain);
+
+/* What payloads look like; NULL when that is not known. */
+extern const AzTypes *az_catalog_types(const AzCatalog *catalog);
 extern size_t az_catalog_count(const AzCatalog *catalog);
 
 #endif

@@ -18,7 +18,7 @@ CREATE TEMPORARY TABLE expected (name, level) AS VALUES
     ('events_as_of', 'reader'), ('events_of', 'reader'), ('forget_processed', 'admin'),
     ('grant_access', 'owner'), ('horizon', 'reader'), ('latest_snapshot', 'reader'),
     ('new_event', 'writer'), ('next_events', 'reader'), ('next_sequence', 'reader'),
-    ('register_aggregate', 'admin'), ('root_of', 'reader'), ('save_snapshot', 'writer'),
+    ('register_aggregate', 'admin'), ('register_descriptors', 'admin'), ('root_of', 'reader'), ('save_snapshot', 'writer'),
     ('subscribe', 'writer'), ('unregister', 'admin'), ('unsubscribe', 'writer'),
     ('uuid5', 'reader'), ('verify', 'admin');
 CREATE TEMPORARY VIEW functions AS

@@ -202,6 +202,42 @@ a_catalog_without_memory_is_null(void **state)
 	assert_int_equal(az_catalog_count(catalog), 0);
 }
 
+/* note.proto: package shop; message Note { string text = 1; } */
+static const uint8_t note_file[] = {
+	0x0a, 0x0a, 0x6e, 0x6f, 0x74, 0x65, 0x2e, 0x70, 0x72, 0x6f, 0x74,
+	0x6f, 0x12, 0x04, 0x73, 0x68, 0x6f, 0x70, 0x22, 0x1a, 0x0a, 0x04,
+	0x4e, 0x6f, 0x74, 0x65, 0x12, 0x12, 0x0a, 0x04, 0x74, 0x65, 0x78,
+	0x74, 0x18, 0x01, 0x20, 0x01, 0x28, 0x09, 0x52, 0x04, 0x74, 0x65,
+	0x78, 0x74, 0x62, 0x06, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x33
+};
+
+static void
+payload_types_are_known_once_their_files_were_read(void **state)
+{
+	memory->files[0].name = "note.proto";
+	memory->files[0].bytes.data = note_file;
+	memory->files[0].bytes.len = sizeof(note_file);
+	assert_null(az_catalog_types(catalog));
+	assert_true(read_catalog());
+	assert_null(az_catalog_types(catalog));
+	memory->n_files = 1;
+	assert_true(read_catalog());
+	assert_string_equal(az_types_field_name(az_catalog_types(catalog),
+											"shop.Note", 1), "text");
+}
+
+static void
+files_that_do_not_go_together_leave_payloads_opaque(void **state)
+{
+	memory->files[0].name = "note.proto";
+	memory->files[0].bytes = az_bytes_of("no file");
+	memory->n_files = 1;
+	memory_db_register(memory, orders);
+	assert_true(read_catalog());
+	assert_null(az_catalog_types(catalog));
+	assert_int_equal(az_catalog_count(catalog), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -216,6 +252,8 @@ main(void)
 		TEST(a_failed_reading_keeps_the_old_components),
 		TEST(a_reading_without_memory_keeps_the_old_components),
 		TEST(a_catalog_without_memory_is_null),
+		TEST(payload_types_are_known_once_their_files_were_read),
+		TEST(files_that_do_not_go_together_leave_payloads_opaque),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

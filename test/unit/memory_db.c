@@ -213,6 +213,8 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 	{
 		case AZ_STATEMENT_COMPONENTS:
 			return memory_components(memory, arena, rows, error);
+		case AZ_STATEMENT_DESCRIPTORS:
+			return memory_descriptors(memory, arena, rows, error);
 		case AZ_STATEMENT_LOAD_BOOKS:
 			return memory_load(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FIND_KEYS:

@@ -56,6 +56,13 @@ typedef struct MemoryKept
 	size_t		committed_letters;
 } MemoryKept;
 
+/* A row of angzarr.descriptors; borrowed. */
+typedef struct MemoryFile
+{
+	const char *name;
+	AzBytes		bytes;
+} MemoryFile;
+
 /* A SQLSTATE to fail with at the nth time from now; 0 = never. */
 typedef struct MemoryFault
 {
@@ -85,6 +92,8 @@ typedef struct MemoryDb
 	uint64_t	generation;
 	MemoryComponent components[MEMORY_DB_MAX_COMPONENTS];
 	size_t		n_components;
+	MemoryFile	files[8];		/* of descriptors; a test may fill them */
+	size_t		n_files;
 	AzArena    *arena;			/* all that is stored; freed at the end */
 	AzMap	   *streams;		/* by aggregate: struct MemoryStream */
 	MemoryKept	kept;			/* a test may read what was committed */

@@ -105,6 +105,22 @@ memory_components(MemoryDb *memory, AzArena *arena, AzRows *rows,
 	return !answer.out_of_memory || memory_fail(error, "53200");
 }
 
+bool
+memory_descriptors(MemoryDb *memory, AzArena *arena, AzRows *rows,
+				   AzError *error)
+{
+	Answer		answer = {rows, arena};
+
+	if (!az_rows_create(rows, AZ_STATEMENT_DESCRIPTORS, memory->n_files, arena))
+		return memory_fail(error, "53200");
+	for (; answer.row < memory->n_files; answer.row++)
+	{
+		put_text(&answer, 0, memory->files[answer.row].name);
+		put_bytes(&answer, 1, memory->files[answer.row].bytes);
+	}
+	return !answer.out_of_memory || memory_fail(error, "53200");
+}
+
 /* ---- loading ---- */
 
 bool

@@ -32,6 +32,8 @@ extern bool memory_fail(AzError *error, const char *sqlstate);
 /* Each answers in copies of its own, made in "arena". */
 extern bool memory_components(MemoryDb *memory, AzArena *arena, AzRows *rows,
 							  AzError *error);
+extern bool memory_descriptors(MemoryDb *memory, AzArena *arena, AzRows *rows,
+							   AzError *error);
 extern bool memory_load(MemoryDb *memory, const AzDbParam *params,
 						AzArena *arena, AzRows *rows, AzError *error);
 extern bool memory_append(MemoryDb *memory, bool probed,

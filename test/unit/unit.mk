@@ -6,10 +6,11 @@ UNIT_CC     = gcc
 UNIT_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
               -Wno-missing-field-initializers -fsanitize=address,undefined \
               -fno-sanitize-recover=undefined -fno-omit-frame-pointer --coverage
-UNIT_LIBS   = $(shell pkg-config --libs $(PKGS)) -lcmocka -lpthread
+UNIT_LIBS   = $(shell pkg-config --libs $(PKGS)) -lstdc++ -lcmocka -lpthread
 
 ENGINE_C    = $(filter-out src/pg/%,$(SOURCES)) $(GENERATED_C)
-UNIT_OBJS   = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_C))
+UNIT_OBJS   = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_C)) $(patsubst src/%.cc,$(UNIT_DIR)/%.o,$(SOURCES_CC))
+UNIT_CXXFLAGS = $(PG_CXXFLAGS) $(filter -g -O1 -f% --coverage,$(UNIT_CFLAGS))
 UNIT_HELPERS = $(patsubst test/unit/%.c,$(UNIT_DIR)/help/%.o,$(filter-out %_test.c,$(wildcard test/unit/*.c)))
 # Every allocation of a test goes through this one.
 FAILING_MALLOC = $(UNIT_DIR)/help/failing_malloc.o
@@ -18,6 +19,9 @@ UNIT_TESTS  = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*_test.c))
 $(UNIT_DIR)/%.o: src/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(PG_CPPFLAGS) $(UNIT_CFLAGS) $(if $(findstring src/gen,$<),-w) -MMD -c $< -o $@
+$(UNIT_DIR)/%.o: src/%.cc
+	@mkdir -p $(@D)
+	$(CXX) $(PG_CPPFLAGS) $(UNIT_CXXFLAGS) -MMD -c $< -o $@
 $(UNIT_DIR)/help/%.o: test/unit/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(PG_CPPFLAGS) -Itest/unit $(filter-out --coverage,$(UNIT_CFLAGS)) -MMD -c $< -o $@

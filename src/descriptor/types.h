@@ -1,0 +1,66 @@
+/*
+ * The types of users' payloads, which are known at run time alone: files of
+ * descriptors, and what they say about encoded messages.
+ *
+ * libprotobuf stands behind this header and is seen nowhere else.  No input
+ * ends the process: what the library throws becomes an error here.
+ */
+#ifndef AZ_DESCRIPTOR_TYPES_H
+#define AZ_DESCRIPTOR_TYPES_H
+
+#include "base/error.h"
+
+typedef struct AzTypes AzTypes;
+
+/* One file: its name, as it is imported, and its encoded descriptor. */
+typedef struct AzTypesFile
+{
+	const char *name;
+	AzBytes		bytes;			/* FileDescriptorProto */
+}			AzTypesFile;
+
+/*
+ * The files of an encoded FileDescriptorSet, but for those that "known", a
+ * set too, has under the same name: those are ours, whatever a user sends.
+ * INVALID_ARGUMENT when either does not decode, a file has no name, or two
+ * have the same one.
+ */
+extern bool az_types_split(AzBytes known, AzBytes set, AzArena *arena,
+						   AzTypesFile * *files, size_t *count, AzError *error);
+
+/*
+ * The types of these files and of the "known" ones; all of them, checked, or
+ * NULL: INVALID_ARGUMENT naming file and fault, RESOURCE_EXHAUSTED when
+ * memory is out.  Nothing is borrowed.
+ */
+extern AzTypes *az_types_create(AzBytes known, const AzTypesFile * files,
+								size_t count, AzArena *arena, AzError *error);
+extern void az_types_free(AzTypes *types);
+
+/*
+ * Whether what was stored as the types of "before" can still be read as those
+ * of "after".  FAILED_PRECONDITION naming the first message or field that
+ * cannot, and why.
+ */
+extern bool az_types_can_follow(const AzTypes *before, const AzTypes *after,
+								AzArena *arena, AzError *error);
+
+/* Whether a message type of that full name is known. */
+extern bool az_types_has(const AzTypes *types, const char *type);
+
+/* The name of a field of a type; NULL when either is not known. */
+extern const char *az_types_field_name(const AzTypes *types, const char *type,
+									   uint32_t number);
+
+/*
+ * The numbers, rising, of the top-level fields in which two messages of a
+ * known type differ; a field set to its default equals one that is not set,
+ * the order of fields and of a map's entries does not matter.
+ * INVALID_ARGUMENT when one does not decode.
+ */
+extern bool az_types_differences(const AzTypes *types, const char *type,
+								 AzBytes before, AzBytes after,
+								 AzArena *arena, uint32_t **numbers,
+								 size_t *count, AzError *error);
+
+#endif
