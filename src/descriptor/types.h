@@ -17,7 +17,7 @@ typedef struct AzTypesFile
 {
 	const char *name;
 	AzBytes		bytes;			/* FileDescriptorProto */
-}			AzTypesFile;
+} AzTypesFile;
 
 /*
  * The files of an encoded FileDescriptorSet, but for those that "known", a
@@ -26,14 +26,14 @@ typedef struct AzTypesFile
  * have the same one.
  */
 extern bool az_types_split(AzBytes known, AzBytes set, AzArena *arena,
-						   AzTypesFile * *files, size_t *count, AzError *error);
+						   AzTypesFile **files, size_t *count, AzError *error);
 
 /*
  * The types of these files and of the "known" ones; all of them, checked, or
  * NULL: INVALID_ARGUMENT naming file and fault, RESOURCE_EXHAUSTED when
  * memory is out.  Nothing is borrowed.
  */
-extern AzTypes *az_types_create(AzBytes known, const AzTypesFile * files,
+extern AzTypes *az_types_create(AzBytes known, const AzTypesFile *files,
 								size_t count, AzArena *arena, AzError *error);
 extern void az_types_free(AzTypes *types);
 
