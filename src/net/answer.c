@@ -7,9 +7,12 @@
 #include "wire/text.h"
 
 #define HEADER_OVERHEAD 32		/* of one header, as HTTP/2 counts it */
+#define GRPC_TYPE "application/grpc"
+#define SHOWN_TYPE 40			/* bytes of another content-type in a message */
 
 static bool take_header(AzAnswer *answer, AzBytes name, AzBytes value);
 static bool take_http_status(AzAnswer *answer, AzBytes value);
+static bool take_content_type(AzAnswer *answer, AzBytes value);
 static bool take_grpc_status(AzAnswer *answer, AzBytes value);
 static bool take_grpc_message(AzAnswer *answer, AzBytes value);
 static bool take_details(AzAnswer *answer, AzBytes value);
@@ -27,6 +30,7 @@ static const struct
 	bool		(*take) (AzAnswer *answer, AzBytes value);
 }			known[] = {
 	{":status", take_http_status},
+	{"content-type", take_content_type},
 	{"grpc-status", take_grpc_status},
 	{"grpc-message", take_grpc_message},
 	{"grpc-status-details-bin", take_details},
@@ -63,10 +67,12 @@ az_answer_header(AzAnswer *answer, AzBytes name, AzBytes value)
 							AZ_RESOURCE_EXHAUSTED,
 							"%s answered with more than %zu bytes of headers",
 							answer->address, answer->max_header_bytes);
-	return take_header(answer, name, value) || fail_out_of_memory(answer);
+	if (take_header(answer, name, value))
+		return true;
+	return answer->failure.code == AZ_OK ? fail_out_of_memory(answer) : false;
 }
 
-/* False when memory is out. */
+/* False when memory is out, or when it set why the answer is of no use. */
 static bool
 take_header(AzAnswer *answer, AzBytes name, AzBytes value)
 {
@@ -88,6 +94,22 @@ take_http_status(AzAnswer *answer, AzBytes value)
 		status = status * 10 + (value.data[i] - '0');
 	answer->http_status = status;
 	return true;
+}
+
+/* Something else with HTTP's OK: a web server, or a proxy's page. */
+static bool
+take_content_type(AzAnswer *answer, AzBytes value)
+{
+	AzBytes		ours = az_bytes_of(GRPC_TYPE);
+
+	if (answer->http_status != 200 ||
+		(value.len >= ours.len && memcmp(value.data, ours.data, ours.len) == 0))
+		return true;
+	return az_error_set(&answer->failure, answer->arena, AZ_UNKNOWN,
+						"%s answered with content-type \"%.*s\", which is not gRPC's",
+						answer->address,
+						(int) (value.len < SHOWN_TYPE ? value.len : SHOWN_TYPE),
+						(const char *) value.data);
 }
 
 static bool
@@ -202,6 +224,12 @@ static bool
 fail_out_of_memory(AzAnswer *answer)
 {
 	return az_error_out_of_memory(&answer->failure);
+}
+
+bool
+az_answer_has_begun(const AzAnswer *answer)
+{
+	return answer->header_bytes > 0;
 }
 
 bool

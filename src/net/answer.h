@@ -35,6 +35,9 @@ extern void az_answer_free(AzAnswer *answer);
 extern bool az_answer_header(AzAnswer *answer, AzBytes name, AzBytes value);
 extern bool az_answer_data(AzAnswer *answer, AzBytes data);
 
+/* Whether anything of it has come. */
+extern bool az_answer_has_begun(const AzAnswer *answer);
+
 /*
  * What it comes to, once it is whole or given up: true with the message, or
  * false with the peer's status or what was wrong with the answer, which then

@@ -14,6 +14,8 @@ static void handle_deadline(AzTimer *timer);
 static void fail_late(AzCall *call, const char *phase);
 static void handle_end(AzHttp2Stream *stream, const AzHttp2End *how);
 static void take_answer(AzCall *call);
+static void fail_reading(AzCall *call);
+static const char *phase_of(const AzCall *call);
 static void repeat(AzCall *call);
 static void fail_lost(AzCall *call, const AzHttp2End *how);
 static void fail_reset(AzCall *call, const AzHttp2End *how);
@@ -206,6 +208,8 @@ handle_deadline(AzTimer *timer)
 	if (call->state == AZ_CALL_QUEUED)
 		phase = az_pool_open_slots(&channel->pool) > 0
 			? "queued for" : "connecting to";
+	else if (az_answer_has_begun(&call->answer))
+		phase = "reading the answer of";
 	fail_late(call, phase);
 	az_channel_advance(channel);
 }
@@ -257,8 +261,29 @@ take_answer(AzCall *call)
 	if (call->status.code == AZ_DEADLINE_EXCEEDED &&
 		az_clock_monotonic_us() >= call->request.deadline_us)
 		fail_late(call, "waiting for an answer of");
+	else if (strcmp(call->status.sqlstate, AZ_SQLSTATE_UNREACHABLE) == 0)
+		fail_reading(call);
 	else
 		end(call);
+}
+
+/* What came is no answer: says so before what is wrong with it. */
+static void
+fail_reading(AzCall *call)
+{
+	const char *why = call->status.message;
+
+	az_error_set(&call->status, call->request.arena, call->status.code,
+				 "could not read the answer: %s", why);
+	end_unreached(call);
+}
+
+/* How far a call that was sent has come. */
+static const char *
+phase_of(const AzCall *call)
+{
+	return az_answer_has_begun(&call->answer) ? "reading its answer"
+		: "waiting for its answer";
 }
 
 /* The channel sends it again when the connection has told everything. */
@@ -273,8 +298,9 @@ static void
 fail_lost(AzCall *call, const AzHttp2End *how)
 {
 	az_error_set(&call->status, call->request.arena, how->lost->code,
-				 "lost the connection to %s while waiting for its answer: %s",
-				 call->channel->address.text, how->lost->message);
+				 "lost the connection to %s while %s: %s",
+				 call->channel->address.text, phase_of(call),
+				 how->lost->message);
 	end_unreached(call);
 }
 
@@ -283,8 +309,9 @@ fail_reset(AzCall *call, const AzHttp2End *how)
 {
 	az_error_set(&call->status, call->request.arena,
 				 az_status_of_http2_error(how->error_code),
-				 "the call to %s was reset (%s) while waiting for its answer",
-				 call->channel->address.text, how->error_name);
+				 "the call to %s was reset (%s) while %s",
+				 call->channel->address.text, how->error_name,
+				 phase_of(call));
 	end_unreached(call);
 }
 
@@ -292,6 +319,7 @@ static void
 fail_refused(AzCall *call)
 {
 	az_error_set(&call->status, call->request.arena, AZ_UNAVAILABLE,
-				 "%s refused the call twice", call->channel->address.text);
+				 "%s refused the call twice while we were waiting for its answer",
+				 call->channel->address.text);
 	end_unreached(call);
 }

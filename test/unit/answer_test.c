@@ -187,6 +187,22 @@ an_http_error_gives_its_code_and_its_page_is_ignored(void **state)
 }
 
 static void
+http_ok_with_another_content_type_is_no_answer(void **state)
+{
+	assert_false(az_answer_has_begun(&answer));
+	assert_true(header(":status", "200"));
+	assert_true(az_answer_has_begun(&answer));
+	assert_false(header("content-type", "text/html"));
+	assert_false(header("grpc-status", "0"));
+	expect(AZ_UNKNOWN,
+		   "grpc://a:1 answered with content-type \"text/html\", which is not gRPC's");
+	az_answer_reset(&answer);
+	assert_false(az_answer_has_begun(&answer));
+	header(":status", "200");
+	assert_true(header("content-type", "application/grpc+proto"));
+}
+
+static void
 a_final_status_counts_and_not_an_informational_one(void **state)
 {
 	header(":status", "103");
@@ -318,6 +334,7 @@ main(void)
 		TEST(an_answer_without_a_status_fails),
 		TEST(nothing_at_all_fails_like_no_status),
 		TEST(an_http_error_gives_its_code_and_its_page_is_ignored),
+		TEST(http_ok_with_another_content_type_is_no_answer),
 		TEST(a_final_status_counts_and_not_an_informational_one),
 		TEST(the_peers_status_comes_through_as_it_is),
 		TEST(a_status_without_a_message_has_an_empty_one),

@@ -199,6 +199,7 @@ a_reset_call_fails_with_the_code_the_reset_stands_for(void **state)
 	assert_int_equal(asked.code, AZ_CANCELLED);
 	assert_contains(asked.message, world.address);
 	assert_contains(asked.message, "CANCEL");
+	assert_contains(asked.message, "while waiting for its answer");
 	ask_free(&asked);
 }
 
@@ -463,6 +464,7 @@ a_stream_refused_twice_fails_unavailable(void **state)
 	ask_and_wait(&world, &asked, "hello");
 	assert_int_equal(asked.code, AZ_UNAVAILABLE);
 	assert_contains(asked.message, "refused the call twice");
+	assert_contains(asked.message, "waiting for its answer");
 	assert_int_equal(h2_service_requests(world.service), 2);
 	ask_free(&asked);
 }
@@ -527,6 +529,7 @@ a_call_sent_and_lost_with_its_connection_is_not_repeated(void **state)
 	ask_and_wait(&world, &asked, "hello");
 	assert_int_equal(asked.code, AZ_UNAVAILABLE);
 	assert_contains(asked.message, "lost the connection to grpc://127.0.0.1");
+	assert_contains(asked.message, "while waiting for its answer");
 	assert_contains(asked.message, "closed the connection");
 	assert_int_equal(h2_service_requests(world.service), 1);
 	ask_free(&asked);
@@ -568,7 +571,75 @@ a_message_over_the_limit_is_refused_before_it_has_come(void **state)
 	h2_service_script(world.service)->requested = answer_over_the_limit;
 	ask_and_wait(&world, &asked, "hello");
 	assert_int_equal(asked.code, AZ_RESOURCE_EXHAUSTED);
+	assert_contains(asked.message, "could not read the answer");
 	assert_contains(asked.message, "65537 bytes; 65536 are allowed");
+	ask_free(&asked);
+}
+
+/* ---- half an answer ---- */
+
+static void (*then) (H2Request *request);
+
+static void
+answer_by_half(H2Request *request, void *owner)
+{
+	/* By hand, since nghttp2 would send the rest: status 200, three bytes. */
+	uint8_t		frames[] = {
+		0, 0, 1, 1, 4, 0, 0, 0, 0, 0x88, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0
+	};
+
+	frames[8] = frames[18] = (uint8_t) request->id;
+	h2_write_raw(request->connection, frames, sizeof(frames));
+	az_loop_flush(world.loop);
+	if (then != NULL)
+		then(request);
+}
+
+static void
+reset_now(H2Request *request)
+{
+	h2_reset(request, 2);
+}
+
+static void
+close_now(H2Request *request)
+{
+	h2_close(request->connection);
+}
+
+static void
+ask_for_half(Ask *asked, void (*afterwards) (H2Request *request))
+{
+	then = afterwards;
+	h2_service_script(world.service)->requested = answer_by_half;
+	ask(&world, asked, world.address, "hello", 300000);
+	WAIT_UNTIL(&world, asked->times > 0);
+	assert_contains(asked->message, world.address);
+}
+
+static void
+a_call_whose_answer_has_begun_fails_while_reading_it(void **state)
+{
+	Ask			asked;
+
+	ask_for_half(&asked, reset_now);
+	assert_int_equal(asked.code, AZ_INTERNAL);
+	assert_contains(asked.message, "INTERNAL_ERROR) while reading its answer");
+	ask_free(&asked);
+	ask_for_half(&asked, NULL);
+	assert_int_equal(asked.code, AZ_DEADLINE_EXCEEDED);
+	assert_contains(asked.message, "while reading the answer of");
+	ask_free(&asked);
+}
+
+static void
+a_connection_lost_within_an_answer_is_lost_while_reading_it(void **state)
+{
+	Ask			asked;
+
+	ask_for_half(&asked, close_now);
+	assert_int_equal(asked.code, AZ_UNAVAILABLE);
+	assert_contains(asked.message, "while reading its answer");
 	ask_free(&asked);
 }
 
@@ -604,6 +675,8 @@ main(void)
 		TEST(a_call_sent_and_lost_with_its_connection_is_not_repeated),
 		TEST(garbage_instead_of_http2_fails_internal),
 		TEST(a_message_over_the_limit_is_refused_before_it_has_come),
+		TEST(a_call_whose_answer_has_begun_fails_while_reading_it),
+		TEST(a_connection_lost_within_an_answer_is_lost_while_reading_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
