@@ -67,6 +67,7 @@ func main() {
 	s.checkAnswers()
 	s.checkBrokenPeers()
 	s.checkTime()
+	s.checkEdges()
 	s.checkMetadata()
 	s.checkManyCalls()
 	s.checkQueries()
