@@ -550,11 +550,14 @@ a_components_own_deadline_goes_before_the_setting(void **state)
 		.address = world->address,
 		.deadline_ms = 50
 	};
+	int64_t		start_us = az_clock_monotonic_us();
 
 	memory_db_unregister(world->memory, "order");
 	memory_db_register(world->memory, component);
 	world->handle = hold_request;
 	assert_refused(world_command(world), AZ_DEADLINE_EXCEEDED, "\"order\"");
+	assert_true(az_clock_monotonic_us() - start_us <
+				world->settings.jobs.call_timeout_us / 2);
 }
 
 static void

@@ -278,6 +278,20 @@ jobs_of_one_aggregate_go_one_by_one_in_order(void **state)
 }
 
 static void
+jobs_of_different_aggregates_do_not_wait_for_each_other(void **state)
+{
+	start("a", &wish_pipeline, "order");
+	start("b", &wish_pipeline, "stock");
+	start("c", &wish_pipeline, "order")->aggregate.root[0] = 1;
+	start("d", &wish_pipeline, "order")->aggregate.edition = "what-if";
+	az_jobs_run_ready(jobs);
+	assert_string_equal(trace, "ask a, ask b, ask c, ask d");
+	for (int i = 0; i < 4; i++)
+		fulfil_one();
+	assert_int_equal(jobs->count, 0);
+}
+
+static void
 a_job_given_up_is_silent_and_lets_the_next_one_go(void **state)
 {
 	TestJob    *running = start("a", &wish_pipeline, "order");
@@ -403,6 +417,7 @@ main(void)
 		TEST(a_restart_begins_at_the_first_step_and_is_counted),
 		TEST(a_step_that_asks_again_waits_longer_each_time),
 		TEST(jobs_of_one_aggregate_go_one_by_one_in_order),
+		TEST(jobs_of_different_aggregates_do_not_wait_for_each_other),
 		TEST(a_job_given_up_is_silent_and_lets_the_next_one_go),
 		TEST(a_job_given_up_while_it_holds_the_lane_but_has_not_begun_passes_it_on),
 		TEST(a_job_given_up_in_a_pause_is_gone),

@@ -51,6 +51,8 @@ a_mismatch_names_both_numbers_and_can_be_branched_on(void **state)
 	};
 	AzError		error = {0};
 	PbStatus   *status;
+	PbErrorInfo *info;
+	AzBytes		first;
 
 	assert_false(az_merge_refuse(&conflict, arena, &error));
 	assert_int_equal(error.code, AZ_FAILED_PRECONDITION);
@@ -65,6 +67,11 @@ a_mismatch_names_both_numbers_and_can_be_branched_on(void **state)
 						   "google.rpc.ErrorInfo"));
 	assert_non_null(strstr(status->details[1]->type_url,
 						   "google.rpc.RetryInfo"));
+	first.data = status->details[0]->value.data;
+	first.len = status->details[0]->value.len;
+	info = az_decode(&pb_error_info_descriptor, first, arena, NULL);
+	assert_non_null(info);
+	assert_string_equal(info->reason, "SEQUENCE_MISMATCH");
 	az_arena_free(arena);
 }
 

@@ -221,7 +221,7 @@ static void
 a_domain_is_lower_case_letters_digits_underscore_and_hyphen(void **state)
 {
 	static char *const fine[] = {"a", "_", "_angzarr", "order-line_2", "z9"};
-	static char *const wrong[] = {"Order", "9order", "-order", "or der", "order.line", "o/", "or\xC3\xA4"};
+	static char *const wrong[] = {"Order", "orDer", "9order", "-order", "or der", "order.line", "o/", "or\xC3\xA4"};
 
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
 	{
@@ -296,6 +296,8 @@ a_correlation_id_is_letters_digits_underscore_and_hyphen_up_to_128(void **state)
 	assert_fine();
 	r.cover.correlation_id = "a b";
 	assert_refused("command.cover.correlation_id \"a b\" does not match [A-Za-z0-9_-]*");
+	r.cover.correlation_id = "a.b";
+	assert_refused("command.cover.correlation_id \"a.b\" does not match [A-Za-z0-9_-]*");
 	r.cover.correlation_id = repeated('9', 129);
 	assert_refused("command.cover.correlation_id \"9999999999999999999999999999999999999999...\" has 129 characters, allowed are 128");
 }
