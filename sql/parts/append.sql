@@ -538,7 +538,11 @@ COMMENT ON FUNCTION angzarr.append(
     'appends events to a stream, all or none, if it is at the expected sequence';
 
 -- What the batch functions share.  A batch is 18 flat arrays with one value
--- per event ("page"); page 0 begins a new command.
+-- per event ("page"); page 0 begins a new command.  Where speed counts the arrays
+-- are unnested side by side in a SELECT list: in FROM each would first be written
+-- out as a table of its own, twice the work.  append_batch and _append_probed force
+-- generic plans, also on what they call: with few pages the planner would find plans
+-- for just these values cheaper, and make them anew for each batch.
 
 CREATE FUNCTION angzarr._stamped(
     root uuid[],
@@ -631,17 +635,27 @@ BEGIN
         nullif(u.external, ''), nullif(u.ext, ''), u.isolated, u.depth,
         u.source_domain, u.source_edition, u.source_root, u.source_sequence,
         u.source_component
-    FROM unnest(
-        _insert_pages.state, _insert_pages.root, _insert_pages.domain,
-        _insert_pages.edition, _insert_pages.sequence, _insert_pages.created_at,
-        _insert_pages.correlation_id, _insert_pages.type_url, _insert_pages.payload,
-        _insert_pages.external, _insert_pages.ext, _insert_pages.isolated,
-        _insert_pages.depth, _insert_pages.source_domain,
-        _insert_pages.source_edition, _insert_pages.source_root,
-        _insert_pages.source_sequence, _insert_pages.source_component
-    ) AS u (state, root, domain, edition, sequence, created_at, correlation_id,
-            type_url, payload, external, ext, isolated, depth, source_domain,
-            source_edition, source_root, source_sequence, source_component)
+    FROM (
+        SELECT
+            unnest(_insert_pages.state) AS state,
+            unnest(_insert_pages.root) AS root,
+            unnest(_insert_pages.domain) AS domain,
+            unnest(_insert_pages.edition) AS edition,
+            unnest(_insert_pages.sequence) AS sequence,
+            unnest(_insert_pages.created_at) AS created_at,
+            unnest(_insert_pages.correlation_id) AS correlation_id,
+            unnest(_insert_pages.type_url) AS type_url,
+            unnest(_insert_pages.payload) AS payload,
+            unnest(_insert_pages.external) AS external,
+            unnest(_insert_pages.ext) AS ext,
+            unnest(_insert_pages.isolated) AS isolated,
+            unnest(_insert_pages.depth) AS depth,
+            unnest(_insert_pages.source_domain) AS source_domain,
+            unnest(_insert_pages.source_edition) AS source_edition,
+            unnest(_insert_pages.source_root) AS source_root,
+            unnest(_insert_pages.source_sequence) AS source_sequence,
+            unnest(_insert_pages.source_component) AS source_component
+    ) AS u
     WHERE u.state = 0
     ORDER BY u.root, u.domain COLLATE "C", u.edition COLLATE "C", u.sequence;
 END
@@ -651,6 +665,23 @@ COMMENT ON FUNCTION angzarr._insert_pages(
     bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[],
     text[]) IS
     'inserts the pages of a batch whose state is 0';
+
+CREATE FUNCTION angzarr._all_appended(sequence bigint[])
+RETURNS TABLE (command integer, outcome text, next_sequence bigint)
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _all_appended(sequence) -> the rows of _outcomes, in short: for the usual
+    -- batch, whose commands have one event each and all won their place
+    SELECT u.command, 'appended', u.sequence + 1
+    FROM (
+        SELECT generate_series(0, cardinality(_all_appended.sequence) - 1) AS command,
+            unnest(_all_appended.sequence) AS sequence
+    ) AS u;
+END;
+COMMENT ON FUNCTION angzarr._all_appended(bigint[]) IS
+    'outcomes of a batch of single events that are all in';
 
 CREATE FUNCTION angzarr._outcomes(
     state smallint[],
@@ -671,12 +702,6 @@ AS $$
 -- state, per page: 0 appended, 2 busy, else in conflict.
 #variable_conflict use_column
 BEGIN
-    IF 0 = ALL (_outcomes.state) AND 0 = ALL (_outcomes.page) THEN
-        RETURN QUERY
-        SELECT (u.ordinal - 1)::integer, 'appended', u.sequence + 1
-        FROM unnest(_outcomes.sequence) WITH ORDINALITY AS u (sequence, ordinal);
-        RETURN;
-    END IF;
     RETURN QUERY
     SELECT (row_number() OVER (ORDER BY f.ordinal) - 1)::integer,
         CASE f.state WHEN 0 THEN 'appended' WHEN 2 THEN 'busy' ELSE 'conflict' END,
@@ -800,10 +825,25 @@ BEGIN
                 'It does not follow the page before.');
         END IF;
     END IF;
+    -- As many roots as commands: the usual case, and quick to see.
+    IF cardinality(array_positions(_check_commands.page, 0)) = (
+        SELECT count(DISTINCT u.root)
+        FROM (
+            SELECT unnest(_check_commands.root) AS root,
+                unnest(_check_commands.page) AS page
+        ) AS u
+        WHERE u.page = 0) THEN
+        RETURN;
+    END IF;
     SELECT max(u.ordinal) INTO _ordinal
-    FROM unnest(_check_commands.root, _check_commands.domain, _check_commands.edition,
-                _check_commands.page)
-        WITH ORDINALITY AS u (root, domain, edition, page, ordinal)
+    FROM (
+        SELECT
+            unnest(_check_commands.root) AS root,
+            unnest(_check_commands.domain) AS domain,
+            unnest(_check_commands.edition) AS edition,
+            unnest(_check_commands.page) AS page,
+            generate_series(1::bigint, cardinality(_check_commands.page)) AS ordinal
+    ) AS u
     WHERE u.page = 0
     GROUP BY u.root, u.domain, u.edition
     HAVING count(*) > 1
@@ -835,18 +875,27 @@ DECLARE
     _page record;
 BEGIN
     SELECT u.* INTO _page
-    FROM unnest(
-        _check_pages.root, _check_pages.domain, _check_pages.edition,
-        _check_pages.sequence, _check_pages.page, _check_pages.created_at,
-        _check_pages.correlation_id, _check_pages.type_url, _check_pages.payload,
-        _check_pages.external, _check_pages.isolated, _check_pages.depth
-    ) WITH ORDINALITY AS u (root, domain, edition, sequence, page, created_at,
-        correlation_id, type_url, payload, external, isolated, depth, ordinal)
+    FROM (
+        SELECT
+            unnest(_check_pages.root) AS root,
+            unnest(_check_pages.domain) AS domain,
+            unnest(_check_pages.edition) AS edition,
+            unnest(_check_pages.sequence) AS sequence,
+            unnest(_check_pages.page) AS page,
+            unnest(_check_pages.created_at) AS created_at,
+            unnest(_check_pages.correlation_id) AS correlation_id,
+            unnest(_check_pages.type_url) AS type_url,
+            unnest(_check_pages.payload) AS payload,
+            unnest(_check_pages.external) AS external,
+            unnest(_check_pages.isolated) AS isolated,
+            unnest(_check_pages.depth) AS depth,
+            generate_series(1::bigint, cardinality(_check_pages.page)) AS ordinal
+    ) AS u
     WHERE (
         angzarr._is_stream(u.domain, u.root, u.correlation_id)
         AND (u.edition = '' OR angzarr._stored_edition(u.edition) = u.edition)
         AND u.sequence BETWEEN 0 AND 4294967295 AND u.page >= 0
-        AND isolated IS NOT NULL AND depth BETWEEN 0 AND 32767
+        AND u.isolated IS NOT NULL AND u.depth BETWEEN 0 AND 32767
         AND CASE WHEN nullif(u.external, '') IS NULL
                  THEN angzarr._is_storable(u.type_url, octet_length(u.payload),
                                            u.created_at, _limit)
@@ -913,6 +962,31 @@ COMMENT ON FUNCTION angzarr._won(
     uuid[], text[], text[], integer[], uuid[], text[], text[]) IS
     'which pages of a batch belong to commands that won their place';
 
+CREATE FUNCTION angzarr._may_begin(
+    root uuid,
+    domain text,
+    edition text,
+    sequence bigint
+)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _may_begin(root, domain, edition, sequence) -> whether its next event goes there
+-- Of a branch.  A call, and not part of the statement that needs it: batches for
+-- the main timeline have nothing to pay.
+BEGIN
+    RETURN (
+        SELECT _may_begin.sequence BETWEEN t.lowest AND t.next_sequence
+        FROM angzarr._timeline(root, domain, edition) AS t);
+END
+$$;
+COMMENT ON FUNCTION angzarr._may_begin(uuid, text, text, bigint) IS
+    'whether the next event of a branch may have this sequence';
+
 CREATE FUNCTION angzarr._insert_firsts(
     root uuid[], domain text[], edition text[], sequence bigint[], page integer[],
     created_at timestamptz[], correlation_id text[], type_url text[], payload bytea[],
@@ -929,7 +1003,8 @@ SET enable_seqscan = off
 AS $$
 -- _insert_firsts(…) -> per page, 0 where its command won its place, else 1
 -- A first page goes in only behind an existing event or snapshot, or first of
--- all; that of a branch where its timeline says.  Of two that want one place the primary key lets the earlier one win.
+-- all; that of a branch where its timeline says.  Of two that want one place the
+-- primary key lets the earlier one win.
 #variable_conflict use_column
 DECLARE
     _root uuid[];
@@ -947,23 +1022,30 @@ BEGIN
             nullif(u.external, ''), nullif(u.ext, ''), u.isolated, u.depth,
             u.source_domain, u.source_edition, u.source_root, u.source_sequence,
             u.source_component
-        FROM unnest(
-            _insert_firsts.root, _insert_firsts.domain, _insert_firsts.edition,
-            _insert_firsts.sequence, _insert_firsts.page, _insert_firsts.created_at,
-            _insert_firsts.correlation_id, _insert_firsts.type_url,
-            _insert_firsts.payload, _insert_firsts.external, _insert_firsts.ext,
-            _insert_firsts.isolated, _insert_firsts.depth,
-            _insert_firsts.source_domain, _insert_firsts.source_edition,
-            _insert_firsts.source_root, _insert_firsts.source_sequence,
-            _insert_firsts.source_component
-        ) AS u (root, domain, edition, sequence, page, created_at, correlation_id,
-                type_url, payload, external, ext, isolated, depth, source_domain,
-                source_edition, source_root, source_sequence, source_component)
+        FROM (
+            SELECT
+                unnest(_insert_firsts.root) AS root,
+                unnest(_insert_firsts.domain) AS domain,
+                unnest(_insert_firsts.edition) AS edition,
+                unnest(_insert_firsts.sequence) AS sequence,
+                unnest(_insert_firsts.page) AS page,
+                unnest(_insert_firsts.created_at) AS created_at,
+                unnest(_insert_firsts.correlation_id) AS correlation_id,
+                unnest(_insert_firsts.type_url) AS type_url,
+                unnest(_insert_firsts.payload) AS payload,
+                unnest(_insert_firsts.external) AS external,
+                unnest(_insert_firsts.ext) AS ext,
+                unnest(_insert_firsts.isolated) AS isolated,
+                unnest(_insert_firsts.depth) AS depth,
+                unnest(_insert_firsts.source_domain) AS source_domain,
+                unnest(_insert_firsts.source_edition) AS source_edition,
+                unnest(_insert_firsts.source_root) AS source_root,
+                unnest(_insert_firsts.source_sequence) AS source_sequence,
+                unnest(_insert_firsts.source_component) AS source_component
+        ) AS u
         WHERE u.page = 0
             AND CASE WHEN u.edition <> ''
-                THEN (
-                    SELECT u.sequence BETWEEN t.lowest AND t.next_sequence
-                    FROM angzarr._timeline(u.root, u.domain, u.edition) AS t)
+                THEN angzarr._may_begin(u.root, u.domain, u.edition, u.sequence)
                 WHEN u.sequence = 0
                 THEN NOT EXISTS (
                     SELECT FROM angzarr.snapshots AS s
@@ -1025,6 +1107,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 -- append_batch(18 arrays) -> one row per command, numbered from 0 in input order
 -- One value per event; page 0 begins a command, whose sequence is the expected
@@ -1033,17 +1116,21 @@ AS $$
 -- place; the engine's form, _append_probed, does not.
 #variable_conflict use_column
 DECLARE
-    _created_at timestamptz[] := append_batch.created_at;
-    _state smallint[];
-BEGIN
-    PERFORM angzarr._check_lengths(VARIADIC ARRAY[
+    _lengths integer[] := ARRAY[
         cardinality(root), cardinality(domain), cardinality(edition),
         cardinality(sequence), cardinality(page), cardinality(created_at),
         cardinality(correlation_id), cardinality(type_url), cardinality(payload),
         cardinality(external), cardinality(ext), cardinality(isolated),
         cardinality(depth), cardinality(source_domain), cardinality(source_edition),
         cardinality(source_root), cardinality(source_sequence),
-        cardinality(source_component)]);
+        cardinality(source_component)];
+    _singles boolean := 0 = ALL (page);
+    _created_at timestamptz[] := append_batch.created_at;
+    _state smallint[];
+BEGIN
+    IF _lengths[1] = ALL (_lengths) IS NOT TRUE THEN
+        PERFORM angzarr._check_lengths(VARIADIC _lengths);
+    END IF;
     PERFORM angzarr._check_pages(
         root, domain, edition, sequence, page, created_at, correlation_id, type_url,
         payload, external, isolated, depth);
@@ -1059,15 +1146,19 @@ BEGIN
         root, domain, edition, sequence, page, _created_at, correlation_id, type_url,
         payload, external, ext, isolated, depth, source_domain, source_edition,
         source_root, source_sequence, source_component);
-    IF NOT 0 = ALL (page) THEN
+    IF NOT _singles THEN
         PERFORM angzarr._insert_pages(
             angzarr._rest(_state, page),
             root, domain, edition, sequence, _created_at, correlation_id, type_url,
             payload, external, ext, isolated, depth, source_domain, source_edition,
             source_root, source_sequence, source_component);
     END IF;
-    RETURN QUERY SELECT o.* FROM angzarr._outcomes(
-        _state, root, domain, edition, sequence, page) AS o;
+    IF _singles AND 0 = ALL (_state) THEN
+        RETURN QUERY SELECT a.* FROM angzarr._all_appended(sequence) AS a;
+    ELSE
+        RETURN QUERY SELECT o.* FROM angzarr._outcomes(
+            _state, root, domain, edition, sequence, page) AS o;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION angzarr.append_batch(

@@ -33,9 +33,6 @@ AS $$
 DECLARE
     _probed smallint[];
 BEGIN
-    IF 0 = ALL (_probe_pages.page) THEN
-        RETURN angzarr._probe(root, domain, edition, sequence);
-    END IF;
     SELECT angzarr._probe(
         array_agg(u.root ORDER BY u.ordinal), array_agg(u.domain ORDER BY u.ordinal),
         array_agg(u.edition ORDER BY u.ordinal),
@@ -83,6 +80,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 -- _append_probed(18 arrays) -> one row per command, numbered from 0
 -- The engine's form of append_batch: commands that would have to wait are
@@ -91,6 +89,7 @@ AS $$
 -- makes this fail with 23505; then the caller repeats with append_batch.
 #variable_conflict use_column
 DECLARE
+    _singles boolean := 0 = ALL (page);
     _state smallint[];
     _created_at timestamptz[] := _append_probed.created_at;
 BEGIN
@@ -102,7 +101,11 @@ BEGIN
             source_edition, source_root, source_sequence, source_component) AS b;
         RETURN;
     END IF;
-    _state := angzarr._probe_pages(root, domain, edition, sequence, page);
+    IF _singles THEN
+        _state := angzarr._probe(root, domain, edition, sequence);
+    ELSE
+        _state := angzarr._probe_pages(root, domain, edition, sequence, page);
+    END IF;
     IF array_position(_created_at, NULL) IS NOT NULL THEN
         _created_at := angzarr._stamped(root, domain, edition, sequence, page,
                                         _created_at);
@@ -111,8 +114,12 @@ BEGIN
         _state, root, domain, edition, sequence, _created_at, correlation_id, type_url,
         payload, external, ext, isolated, depth, source_domain, source_edition,
         source_root, source_sequence, source_component);
-    RETURN QUERY SELECT o.* FROM angzarr._outcomes(
-        _state, root, domain, edition, sequence, page) AS o;
+    IF _singles AND 0 = ALL (_state) THEN
+        RETURN QUERY SELECT a.* FROM angzarr._all_appended(sequence) AS a;
+    ELSE
+        RETURN QUERY SELECT o.* FROM angzarr._outcomes(
+            _state, root, domain, edition, sequence, page) AS o;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION angzarr._append_probed(

@@ -16,6 +16,7 @@ PREPARE functions AS
 SELECT set_eq('functions', $$VALUES
     ('_access() -> setof record', 'sql is'),
     ('_activation_changed() -> trigger', 'c vu'),
+    ('_all_appended(bigint[]) -> setof record', 'sql is'),
     ('_append_probed(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu'),
     ('_append_rest(text, uuid, text, bigint, timestamp with time zone, angzarr.new_event[], text) -> void', 'plpgsql vu'),
     ('_branch_head(uuid, text, text, bigint) -> setof record', 'plpgsql vu'),
@@ -74,6 +75,7 @@ SELECT set_eq('functions', $$VALUES
     ('_lock_subscription(text) -> angzarr.subscriptions', 'plpgsql vu'),
     ('_max_payload_size() -> bigint', 'sql ss'),
     ('_may_append(text, uuid, angzarr.new_event[], text) -> boolean', 'sql ss'),
+    ('_may_begin(uuid, text, text, bigint) -> boolean', 'plpgsql ss'),
     ('_outcomes(smallint[], uuid[], text[], text[], bigint[], integer[]) -> setof record', 'plpgsql ss'),
     ('_own_first(uuid, text, text) -> setof record', 'sql ss'),
     ('_pages(uuid, text, text, bigint, bigint, bigint) -> setof angzarr.events', 'sql ss'),
@@ -206,6 +208,14 @@ SELECT is_empty(
           AND p.prosrc ~ '(FROM|JOIN) angzarr\.(events|snapshots|_head|_timeline|_pages|_load_books)\M'
           AND 'enable_seqscan=off' = ANY (p.proconfig) IS NOT TRUE$$,
     'no look at a stream is ever planned as a scan of the whole table');
+
+-- Batches are planned once, however few pages they have.
+SELECT is_empty(
+    $$SELECT p.oid::regprocedure FROM pg_proc AS p
+      WHERE p.pronamespace = 'angzarr'::regnamespace
+          AND p.proname IN ('append_batch', '_append_probed')
+          AND 'plan_cache_mode=force_generic_plan' = ANY (p.proconfig) IS NOT TRUE$$,
+    'no batch is planned for its own values');
 
 -- Everything says what it is for.
 SELECT is_empty(
