@@ -326,32 +326,6 @@ END;
 COMMENT ON FUNCTION angzarr._is_storable(text, integer, timestamptz, bigint) IS
     'whether an event could be stored and sent';
 
-CREATE FUNCTION angzarr._may_append(
-    domain text,
-    root uuid,
-    events angzarr.new_event[],
-    correlation_id text
-)
-RETURNS boolean
-LANGUAGE sql
-STABLE
-PARALLEL SAFE
-BEGIN ATOMIC
-    -- _may_append(…) -> true: a single event, and append() can take it
-    -- Not true: perhaps; _check_append looks closely.
-    SELECT angzarr._is_stream(_may_append.domain, _may_append.root,
-                              _may_append.correlation_id)
-        AND cardinality(_may_append.events) = 1
-        AND array_lower(_may_append.events, 1) = 1
-        AND angzarr._is_storable(
-            (_may_append.events[1]).type_url,
-            octet_length((_may_append.events[1]).payload),
-            (_may_append.events[1]).created_at,
-            angzarr._max_payload_size());
-END;
-COMMENT ON FUNCTION angzarr._may_append(text, uuid, angzarr.new_event[], text) IS
-    'whether append() can take the usual, a single event';
-
 CREATE FUNCTION angzarr._lock_branches(
     root uuid[],
     domain text[],
@@ -431,7 +405,10 @@ CREATE FUNCTION angzarr._append_rest(
     first_sequence bigint,
     last_at timestamptz,
     events angzarr.new_event[],
-    correlation_id text
+    correlation_id text,
+    ext bytea,
+    depth integer,
+    cause angzarr.cause
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -446,12 +423,17 @@ DECLARE
     _now timestamptz := clock_timestamp();
 BEGIN
     INSERT INTO angzarr.events
-        (root, domain, edition, sequence, created_at, correlation_id, type_url, payload)
+        (root, domain, edition, sequence, created_at, correlation_id, type_url,
+         payload, ext, depth, source_domain, source_edition, source_root,
+         source_sequence, source_component)
     SELECT _append_rest.root, _append_rest.domain, _append_rest.edition,
         _append_rest.first_sequence + u.ordinal - 1,
         coalesce(u.created_at, greatest(_now, _append_rest.last_at,
                                         max(u.created_at) OVER (ORDER BY u.ordinal))),
-        _append_rest.correlation_id, u.type_url, u.payload
+        _append_rest.correlation_id, u.type_url, u.payload,
+        _append_rest.ext, _append_rest.depth, _append_rest.cause.domain,
+        _append_rest.cause.edition, _append_rest.cause.root,
+        _append_rest.cause.sequence, _append_rest.cause.component
     FROM unnest(_append_rest.events)
         WITH ORDINALITY AS u (type_url, payload, created_at, ordinal)
     WHERE u.ordinal > 1
@@ -459,7 +441,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION angzarr._append_rest(
-    text, uuid, text, bigint, timestamptz, angzarr.new_event[], text) IS
+    text, uuid, text, bigint, timestamptz, angzarr.new_event[], text, bytea, integer,
+    angzarr.cause) IS
     'appends the events after the first one of append()';
 
 CREATE FUNCTION angzarr.append(
@@ -468,7 +451,9 @@ CREATE FUNCTION angzarr.append(
     expected_sequence bigint,
     events angzarr.new_event[],
     edition text DEFAULT '',
-    correlation_id text DEFAULT ''
+    correlation_id text DEFAULT '',
+    ext bytea DEFAULT NULL,
+    cause angzarr.cause DEFAULT NULL
 )
 RETURNS bigint
 LANGUAGE plpgsql
@@ -478,8 +463,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
--- append(domain, root, expected_sequence, events | edition, correlation_id)
---     -> next sequence of the stream
+-- append(domain, root, expected_sequence, events | edition, correlation_id, ext,
+--     cause) -> next sequence of the stream
 -- All or nothing.  expected_sequence: 0 = the stream must be new, n = its next
 -- sequence must be n, -1 = append wherever it is.
 -- Fails with ZA001 when the stream is elsewhere; the caller reloads and decides
@@ -491,13 +476,31 @@ DECLARE
     _correlation_id text := coalesce(append.correlation_id, '');
     _count integer := cardinality(append.events);
     _event angzarr.new_event := append.events[1];
+    _depth integer := 0;
+    _source_domain text;
+    _source_edition text;
+    _source_root uuid;
+    _source_sequence bigint;
+    _source_component text;
     _next bigint;
     _last_at timestamptz;
 BEGIN
-    IF angzarr._may_append(append.domain, append.root, append.events, _correlation_id)
+    -- A single event is the usual case, and quick to see; else look closely.
+    IF (_count = 1 AND array_lower(append.events, 1) = 1
+        AND angzarr._is_stream(append.domain, append.root, _correlation_id)
+        AND angzarr._is_storable(_event.type_url, octet_length(_event.payload),
+                                 _event.created_at, angzarr._max_payload_size()))
         IS NOT TRUE THEN
         PERFORM angzarr._check_append(append.domain, append.root, append.events,
                                       _correlation_id);
+    END IF;
+    IF append.ext IS NOT NULL OR NOT append.cause IS NULL THEN
+        PERFORM angzarr._check_ext(append.ext);
+        SELECT o.* INTO _depth, _source_domain, _source_edition, _source_root,
+            _source_sequence, _source_component
+        FROM angzarr._origin(append.cause) AS o;
+        ext := nullif(append.ext, '');
+        cause.edition := _source_edition;
     END IF;
     LOOP
         IF _edition = '' THEN
@@ -516,11 +519,14 @@ BEGIN
         -- The first event decides: who has its place has those after it too.
         INSERT INTO angzarr.events
             (root, domain, edition, sequence, created_at, correlation_id,
-             type_url, payload)
+             type_url, payload, ext, depth, source_domain, source_edition,
+             source_root, source_sequence, source_component)
         VALUES
             (append.root, append.domain, _edition, _next,
              coalesce(_event.created_at, greatest(clock_timestamp(), _last_at)),
-             _correlation_id, _event.type_url, _event.payload)
+             _correlation_id, _event.type_url, _event.payload,
+             append.ext, _depth, _source_domain, _source_edition,
+             _source_root, _source_sequence, _source_component)
         ON CONFLICT ON CONSTRAINT events_pkey DO NOTHING
         RETURNING created_at INTO _last_at;
         -- Not inserted: overtaken since the look at the head, so look again.
@@ -528,13 +534,14 @@ BEGIN
     END LOOP;
     IF _count > 1 THEN
         PERFORM angzarr._append_rest(append.domain, append.root, _edition, _next,
-                                     _last_at, append.events, _correlation_id);
+                                     _last_at, append.events, _correlation_id,
+                                     append.ext, _depth, append.cause);
     END IF;
     RETURN _next + _count;
 END
 $$;
 COMMENT ON FUNCTION angzarr.append(
-    text, uuid, bigint, angzarr.new_event[], text, text) IS
+    text, uuid, bigint, angzarr.new_event[], text, text, bytea, angzarr.cause) IS
     'appends events to a stream, all or none, if it is at the expected sequence';
 
 -- What the batch functions share.  A batch is 18 flat arrays with one value

@@ -31,7 +31,9 @@ CREATE FUNCTION angzarr.append_once(
     expected_sequence bigint,
     events angzarr.new_event[],
     edition text DEFAULT '',
-    correlation_id text DEFAULT ''
+    correlation_id text DEFAULT '',
+    ext bytea DEFAULT NULL,
+    cause angzarr.cause DEFAULT NULL
 )
 RETURNS bigint
 LANGUAGE plpgsql
@@ -41,7 +43,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 -- append_once(idempotency_key, domain, root, expected_sequence, events |
---     edition, correlation_id) -> next sequence after these events
+--     edition, correlation_id, ext, cause) -> next sequence after these events
 -- The key's row goes in first, in the transaction of the events: who comes at
 -- the same time with the same key waits there for the first one's end.
 #variable_conflict use_column
@@ -71,7 +73,8 @@ BEGIN
     END IF;
     _next := angzarr.append(append_once.domain, append_once.root,
                             append_once.expected_sequence, append_once.events,
-                            _edition, append_once.correlation_id);
+                            _edition, append_once.correlation_id, append_once.ext,
+                            append_once.cause);
     UPDATE angzarr.processed AS p
     SET first_sequence = _next - cardinality(append_once.events),
         last_sequence = _next - 1
@@ -81,7 +84,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION angzarr.append_once(
-    text, text, uuid, bigint, angzarr.new_event[], text, text) IS
+    text, text, uuid, bigint, angzarr.new_event[], text, text, bytea, angzarr.cause) IS
     'appends events under a key: a repeat appends nothing and gets the first answer';
 
 -- What the engine asks and tells, many keys at a time.

@@ -142,7 +142,7 @@ BEGIN
     EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA angzarr FROM %I', role);
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA angzarr FROM %I', role);
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA angzarr FROM %I', role);
-    EXECUTE format('REVOKE ALL ON TYPE angzarr.new_event FROM %I', role);
+    EXECUTE format('REVOKE ALL ON TYPE angzarr.new_event, angzarr.cause FROM %I', role);
     EXECUTE format('REVOKE ALL ON SCHEMA angzarr FROM %I', role);
     EXECUTE format('GRANT USAGE ON SCHEMA angzarr TO %I', role);
     FOR _function IN SELECT f FROM angzarr._granted_functions(level) AS f
@@ -158,7 +158,8 @@ BEGIN
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO %I', _table, role);
     END LOOP;
     IF level <> 'reader' THEN
-        EXECUTE format('GRANT USAGE ON TYPE angzarr.new_event TO %I', role);
+        EXECUTE format('GRANT USAGE ON TYPE angzarr.new_event, angzarr.cause TO %I',
+                       role);
     END IF;
 END
 $$;
@@ -169,4 +170,4 @@ REVOKE ALL ON SCHEMA angzarr FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA angzarr FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA angzarr FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA angzarr FROM PUBLIC;
-REVOKE ALL ON TYPE angzarr.new_event FROM PUBLIC;
+REVOKE ALL ON TYPE angzarr.new_event, angzarr.cause FROM PUBLIC;

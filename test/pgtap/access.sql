@@ -90,6 +90,9 @@ $$;
 CREATE TEMPORARY TABLE tries (query, reader, writer, admin) AS VALUES
     ($$SELECT angzarr.append('access', '00000000-0000-0000-0000-000000000001', -1, ARRAY[angzarr.new_event('a', '')])$$,
      '42501', '1', '2'),
+    ($$SELECT angzarr.append('access', '00000000-0000-0000-0000-000000000003', -1, ARRAY[angzarr.new_event('a', '')],
+           cause => ('access', '', '00000000-0000-0000-0000-000000000001', 0, 'saga'))$$,
+     '42501', '1', '2'),
     ($$SELECT count(*) > 0 FROM angzarr.events_of('access', '00000000-0000-0000-0000-000000000001')$$,
      'true', 'true', 'true'),
     ($$SELECT count(*) > 0 FROM angzarr.book('access', '00000000-0000-0000-0000-000000000001')$$,

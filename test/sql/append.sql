@@ -139,3 +139,69 @@ COMMIT;
 SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a0ff', 1, ARRAY[:added]);
 SELECT sequence, region FROM angzarr.events
 WHERE root = '00000000-0000-0000-0000-00000000a0ff' ORDER BY sequence;
+
+-- What the cover carries is kept with every event; an empty one is none.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 0,
+    ARRAY[:created, :added], ext => '\x0a0141');
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 2,
+    ARRAY[:added], ext => '');
+SELECT sequence, ext, depth, source_domain
+FROM angzarr.events_of('append', '00000000-0000-0000-0000-00000000a009');
+SELECT DISTINCT ext FROM angzarr.book('append', '00000000-0000-0000-0000-00000000a009')
+WHERE sequence < 2;
+-- It may have angzarr.max_payload_size bytes, not one more.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 3,
+    ARRAY[:added], ext => decode(repeat('00', 262144), 'hex'));
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 4,
+    ARRAY[:added], ext => decode(repeat('00', 262145), 'hex'));
+\echo :LAST_ERROR_SQLSTATE
+
+-- A cause is kept, and the events are one deeper than it.
+\set effect '''00000000-0000-0000-0000-00000000a00a'''
+SELECT angzarr.append('append', :effect, 0, ARRAY[:created, :added],
+    cause => ('append', '', :root, 0, 'saga-1'));
+SELECT angzarr.append('append', :effect, 2, ARRAY[:added],
+    cause => ('append', 'angzarr', :effect, 1, 'saga-2'));
+-- Where the causing event is not here, they are at depth 1.
+SELECT angzarr.append('append', :effect, 3, ARRAY[:added],
+    cause => ('elsewhere', '', :root, 4294967295, 'saga-3'));
+-- A cause of nothing but nulls is none.
+SELECT angzarr.append('append', :effect, 4, ARRAY[:added],
+    cause => (NULL, NULL, NULL, NULL, NULL));
+SELECT sequence, depth, source_domain, source_edition, right(source_root::text, 4) AS source_root,
+    source_sequence, source_component
+FROM angzarr.events_of('append', :effect);
+-- In an edition the cause may be what it has from the main timeline, or its own.
+SELECT angzarr.append('append', :effect, 3, ARRAY[:added], 'what-if');
+SELECT angzarr.append('append', :effect, 4, ARRAY[:added], 'what-if',
+    cause => ('append', 'what-if', :effect, 2, 'saga-1'));
+SELECT angzarr.append('append', :effect, 5, ARRAY[:added], 'what-if',
+    cause => ('append', 'what-if', :effect, 4, 'saga-1'));
+SELECT sequence, edition, depth, source_edition, source_sequence
+FROM angzarr.events_of('append', :effect, 'what-if', 2);
+SELECT angzarr.delete_edition('what-if', 'append');
+-- The chain ends where its length has no room.
+INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload, depth)
+VALUES ('00000000-0000-0000-0000-00000000a00b', 'append', 0, now(), '/a', '', 32766),
+       ('00000000-0000-0000-0000-00000000a00b', 'append', 1, now(), '/a', '', 32767);
+SELECT angzarr.append('append', :effect, 5, ARRAY[:added],
+    cause => ('append', '', '00000000-0000-0000-0000-00000000a00b', 0, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added],
+    cause => ('append', '', '00000000-0000-0000-0000-00000000a00b', 1, 'saga-1'));
+\echo :LAST_ERROR_SQLSTATE
+SELECT sequence, depth FROM angzarr.events_of('append', :effect, from_sequence => 5);
+-- All five parts, or none.
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => (NULL, '', :root, 0, 'saga-1'));
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', NULL, :root, 0, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', NULL, 0, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, NULL, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, 0, NULL));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('Append', '', :root, 0, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', 'What if', :root, 0, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, -1, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, 4294967296, 'saga-1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, 0, ''));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, 0, 'Saga 1'));
+SELECT angzarr.append('append', :effect, 6, ARRAY[:added], cause => ('append', '', :root, 0, repeat('a', 65)));
+SELECT angzarr.next_sequence('append', :effect);

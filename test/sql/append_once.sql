@@ -35,6 +35,18 @@ SELECT angzarr.append_once('k4', 'once', :'root', 5, :one);
 SELECT angzarr.append_once(repeat('long ', 2000), 'once', :'root', 6, :one);
 SELECT angzarr.append_once(repeat('long ', 2000), 'once', :'root', 6, :one);
 
+-- What the cover carries and the cause go with it, and are not looked at again.
+SELECT angzarr.append_once('k6', 'once', '00000000-0000-0000-0000-0000000000c3', 0, :one,
+    ext => '\x0a0141', cause => ('once', '', :'root', 0, 'saga-1'));
+SELECT angzarr.append_once('k6', 'once', '00000000-0000-0000-0000-0000000000c3', 0, :one,
+    cause => ('once', NULL, :'root', 0, 'saga-1'));
+SELECT ext, depth, source_domain, source_sequence, source_component
+FROM angzarr.events_of('once', '00000000-0000-0000-0000-0000000000c3');
+-- A cause that is not whole leaves no key behind.
+SELECT angzarr.append_once('k7', 'once', '00000000-0000-0000-0000-0000000000c3', 1, :one,
+    cause => ('once', NULL, :'root', 0, 'saga-1'));
+SELECT angzarr.append_once('k7', 'once', '00000000-0000-0000-0000-0000000000c3', 1, :one);
+
 -- Sound, and forgotten when it is time.
 SELECT count(*) FROM angzarr.verify('once');
 SELECT angzarr.forget_processed('1 hour');
