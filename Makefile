@@ -7,6 +7,8 @@ MODULE_big  = angzarr
 SQL_PARTS   = header schema roots timelines causes append load snapshots temporal editions idempotency dead_letters registry subscriptions engine descriptors \
               activation verify admin_views privileges
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
+# Released versions, and the ways between them.
+DATA        = $(filter-out $(DATA_built),$(wildcard sql/$(EXTENSION)--*.sql))
 
 # Rooms of src/, bottom to top (tools/check_rooms knows the same list).
 ROOMS       = base wire codec descriptor net db store pipeline service engine pg
