@@ -73,6 +73,8 @@ static void open_index(AzProbeIndex *probe, const char *name);
 static void close_index(AzProbeIndex *probe);
 static AzProbe probe_key(AzProbeIndex *events, AzProbeIndex *snapshots,
 						 const AzProbeKeys *keys, int i);
+static AzProbe probe_first(AzProbeIndex *snapshots, const AzProbeKeys *keys,
+						   int i);
 static void look(AzProbeIndex *probe, const AzProbeKeys *keys, int i,
 				 AzPlace places[2]);
 static void seek(AzProbeIndex *probe, const AzProbeKeys *keys, int i,
@@ -162,7 +164,7 @@ close_index(AzProbeIndex *probe)
 	table_close(probe->table, NoLock);
 }
 
-/* "snapshots" is opened when first needed: hardly ever. */
+/* "snapshots" is opened when first needed: where the events do not decide. */
 static AzProbe
 probe_key(AzProbeIndex *events, AzProbeIndex *snapshots,
 		  const AzProbeKeys *keys, int i)
@@ -180,15 +182,29 @@ probe_key(AzProbeIndex *events, AzProbeIndex *snapshots,
 		return AZ_PROBE_TAKEN;
 	if (places[1] == AZ_PLACE_OPEN || places[0] == AZ_PLACE_OPEN)
 		return AZ_PROBE_BUSY;
-	if (expected == 0 || places[0] == AZ_PLACE_FULL)
+	if (expected > 0 && places[0] == AZ_PLACE_FULL)
 		return AZ_PROBE_FREE;
 
 	if (snapshots->scan == NULL)
 		open_index(snapshots, "snapshots_pkey");
+	if (expected == 0)
+		return probe_first(snapshots, keys, i);
 	look(snapshots, keys, i, places);
 	if (places[0] == AZ_PLACE_EMPTY)
 		return AZ_PROBE_AHEAD;
 	return places[0] == AZ_PLACE_OPEN ? AZ_PROBE_BUSY : AZ_PROBE_FREE;
+}
+
+/* An aggregate of which only a snapshot is left does not begin anew. */
+static AzProbe
+probe_first(AzProbeIndex *snapshots, const AzProbeKeys *keys, int i)
+{
+	seek(snapshots, keys, i, 0);
+	if (!index_getnext_slot(snapshots->scan, ForwardScanDirection,
+							snapshots->row))
+		return AZ_PROBE_FREE;
+	return place_found(snapshots) == AZ_PLACE_OPEN ?
+		AZ_PROBE_BUSY : AZ_PROBE_TAKEN;
 }
 
 /* What stands at the sequence before the expected one, and at that one. */

@@ -90,8 +90,10 @@ probes_as([ 2, 3 ], [ TAKEN, FREE ], 'and taken when that is taken back');
 $node->safe_psql('postgres',
 	"INSERT INTO angzarr.snapshots (root, domain, edition, sequence, type_url, state)"
 	  . " VALUES ('" . OTHER_ROOT . "', 'order', '', 41, 'orders.State', '\\x01')");
-probes_as([ 0, 41, 42, 43 ], [ FREE, AHEAD, FREE, AHEAD ],
+probes_as([ 41, 42, 43 ], [ AHEAD, FREE, AHEAD ],
 	'after a snapshot at 41 place 42 is free', OTHER_ROOT);
+probes_as([ 0 ], [ TAKEN ],
+	'where only a snapshot is left the stream does not begin anew', OTHER_ROOT);
 
 # Bad arguments.
 my ($status, $stdout, $stderr) = $node->psql('postgres',
