@@ -18,6 +18,7 @@
 #define PG_RETURN_VOID() return 0
 #define DL_FOREACH(head, el) for ((el) = (head); (el); (el) = (el)->next)
 #define DL_FOREACH_SAFE(head, el, tmp) for ((el) = (head); (el) && ((tmp) = (el)->next, 1); (el) = (tmp))
+#define DL_FOREACH_SAFE2(head, el, tmp, next) for ((el) = (head); (el) && ((tmp) = (el)->next, 1); (el) = (tmp))
 #define DL_APPEND(head, add) ((head) = (add))
 #define DL_PREPEND(head, add) ((head) = (add))
 #define DL_DELETE(head, del) ((head) = (del)->next)

@@ -83,6 +83,12 @@ az_db_components_generation(AzDb *db)
 	return db->port->components_generation(db);
 }
 
+uint64_t
+az_db_log_generation(AzDb *db)
+{
+	return db->port->log_generation(db);
+}
+
 bool
 az_rows_is_null(const AzRows *rows, size_t row, int column)
 {

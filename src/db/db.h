@@ -62,6 +62,8 @@ typedef struct AzDbPort
 	void		(*rollback) (AzDb *db);
 	/* Rises whenever the registered components may have changed. */
 	uint64_t	(*components_generation) (AzDb *db);
+	/* Rises whenever the log may have moved, since it was last asked. */
+	uint64_t	(*log_generation) (AzDb *db);
 } AzDbPort;
 
 /* The head of every implementation; hosts embed it first. */
@@ -89,6 +91,7 @@ extern bool az_db_execute(AzDb *db, AzStatementId statement,
 extern bool az_db_commit(AzDb *db, AzArena *arena, AzError *error);
 extern void az_db_rollback(AzDb *db);
 extern uint64_t az_db_components_generation(AzDb *db);
+extern uint64_t az_db_log_generation(AzDb *db);
 
 /*
  * Reading results; row and column count from 0.  A null, and what is not

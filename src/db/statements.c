@@ -80,6 +80,21 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		"angzarr._file_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9) AS filed",
 		.params = "T*T*T*T*T*T*T*B*t*",
 		.results = "I"
+	},
+	[AZ_STATEMENT_HORIZON] = {
+		.name = "horizon",
+		.sql = "SELECT horizon, cardinality(holders) FROM angzarr._turn()",
+		.params = "",
+		.results = "Ii"
+	},
+	[AZ_STATEMENT_READ_LOG] = {
+		.name = "read_log",
+		.sql = "SELECT at_position, opens, next_position, root, domain, "
+		"edition, divergence, sequence, created_at, correlation_id, "
+		"type_url, payload, external, ext "
+		"FROM angzarr._read_log($1, $2, $3, $4, $5)",
+		.params = "IIiIb",
+		.results = "IbIUTTIItTTBBB"
 	}
 };
 

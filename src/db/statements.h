@@ -15,6 +15,8 @@ typedef enum AzStatementId
 	AZ_STATEMENT_KEEP_KEYS,		/* what is done now under each */
 	AZ_STATEMENT_KEEP_SNAPSHOTS,	/* states of many aggregates */
 	AZ_STATEMENT_FILE_DEAD_LETTERS,
+	AZ_STATEMENT_HORIZON,		/* how far the log is settled */
+	AZ_STATEMENT_READ_LOG,		/* events of the log, in order */
 	AZ_STATEMENT_COUNT
 } AzStatementId;
 

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/follower.h"
 #include "engine/tick.h"
 #include "service/service.h"
 
@@ -30,6 +31,7 @@ struct AzEngine
 	AzServices *services;
 	AzServer   *server;
 	AzTick		tick;
+	AzFollower	follower;
 	AzTimer		catalog_timer;	/* the next read without news */
 	int64_t		catalog_poll_us;
 	bool		catalog_is_due;
@@ -90,6 +92,7 @@ az_engine_free(AzEngine *engine)
 	if (engine->server != NULL)
 		az_server_free(engine->server);
 	az_services_free(engine->services);
+	az_follower_free(&engine->follower);
 	az_jobs_free(engine->jobs);
 	az_tick_free(&engine->tick);
 	if (engine->channels != NULL)
@@ -108,6 +111,7 @@ az_engine_apply(AzEngine *engine, const AzEngineSettings *settings)
 {
 	engine->jobs->settings = settings->jobs;
 	engine->catalog_poll_us = settings->catalog_poll_us;
+	engine->follower.poll_us = settings->log_poll_us;
 	engine->tick.max_bytes = settings->max_batch_bytes;
 	if (settings->max_batch_jobs <= engine->tick.capacity)
 		engine->tick.max_jobs = settings->max_batch_jobs;
@@ -125,7 +129,7 @@ int
 az_engine_timeout_ms(const AzEngine *engine)
 {
 	if (engine->jobs->ready != NULL || engine->jobs->wishes != NULL ||
-		wants_catalog(engine))
+		wants_catalog(engine) || az_follower_wants_turn(&engine->follower))
 		return 0;
 	return az_loop_timeout_ms(engine->loop);
 }
@@ -138,6 +142,7 @@ az_engine_turn(AzEngine *engine)
 	az_jobs_run_ready(engine->jobs);
 	az_tick_run(&engine->tick, engine->jobs);
 	az_jobs_run_ready(engine->jobs);
+	az_follower_turn(&engine->follower);
 	az_loop_flush(engine->loop);
 }
 
@@ -193,7 +198,9 @@ create_parts(AzEngine *engine, const AzEngineSettings *settings)
 									  &az_service_events, engine->services);
 	return engine->server != NULL &&
 		az_tick_init(&engine->tick, engine->db, settings->max_batch_jobs,
-					 settings->max_batch_bytes);
+					 settings->max_batch_bytes) &&
+		az_follower_init(&engine->follower, engine->db, engine->loop,
+						 &engine->jobs->readers, settings->log_poll_us);
 }
 
 static bool

@@ -26,6 +26,7 @@ typedef struct AzEngineSettings
 	size_t		max_batch_jobs; /* wishes in one transaction */
 	size_t		max_batch_bytes;
 	int64_t		catalog_poll_us;	/* reads the components at least so often */
+	int64_t		log_poll_us;	/* and the log, for those who follow it */
 } AzEngineSettings;
 
 typedef struct AzEngineStats

@@ -45,6 +45,7 @@ static int	keepalive_interval_ms;
 static int	keepalive_timeout_ms;
 static char *listen_addresses;
 static int	listen_port;
+static int	log_poll_interval_ms;
 static int	max_append_retries;
 static int	max_batch_jobs;
 static int	max_batch_size_kb;
@@ -65,6 +66,7 @@ static int	max_streams;
 static char *region;			/* read by the default of events.region */
 static char *socket_directory;
 static int	socket_permissions;
+static int	subscriber_buffer_kb;
 
 static const AzIntSetting int_settings[] = {
 	{"angzarr.call_timeout",
@@ -100,6 +102,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.listen_port",
 		"Port of the gRPC server, and end of its socket file's name.",
 	&listen_port, 1310, 0, 65535, 0},
+	{"angzarr.log_poll_interval",
+		"Time after which the log is looked at unasked while somebody follows it.",
+	&log_poll_interval_ms, 60000, 100, INT_MAX, GUC_UNIT_MS},
 	{"angzarr.max_append_retries",
 		"Times that a command is decided again because another was faster.",
 	&max_append_retries, 5, 0, 1000, 0},
@@ -157,6 +162,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.notify_interval",
 		"Least time between two notifications of listeners.",
 	&az_guc_notify_interval_ms, 20, 0, 60000, GUC_UNIT_MS},
+	{"angzarr.subscriber_buffer",
+		"Events that wait for one subscriber to read them before it is let go.",
+	&subscriber_buffer_kb, 1024, 1, 512 * KB, GUC_UNIT_KB},
 	{NULL}
 };
 
@@ -199,12 +207,14 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	settings->jobs.max_append_retries = max_append_retries;
 	settings->jobs.max_status_details = (size_t) max_status_details_kb * KB;
 	settings->jobs.max_jobs = max_jobs;
+	settings->jobs.subscriber_bytes = (size_t) subscriber_buffer_kb * KB;
 	if (crash_after != NULL && crash_after[0] != '\0')
 		strlcpy(settings->jobs.crash_after, crash_after,
 				sizeof(settings->jobs.crash_after));
 	settings->max_batch_jobs = max_batch_jobs;
 	settings->max_batch_bytes = (size_t) max_batch_size_kb * KB;
 	settings->catalog_poll_us = catalog_poll_interval_ms * US_PER_MS;
+	settings->log_poll_us = log_poll_interval_ms * US_PER_MS;
 }
 
 bool

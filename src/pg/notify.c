@@ -31,6 +31,7 @@ typedef struct AzLook
 static TimestampTz looked_at;	/* 0 = never */
 static TimestampTz due_at;		/* of the next look; 0 = when woken */
 static long pause_ms;			/* before the next look; 0 = nobody is open */
+static uint64 seen;				/* generation of the log, before that look */
 static int64 told = -1;			/* the horizon; at the start listeners may
 								 * have missed a word, so they get one */
 
@@ -44,7 +45,7 @@ az_notify_turn(void)
 {
 	AzLook		found = {0};
 	TimestampTz now;
-	bool		has_moved = az_slot_own_has_moved();
+	bool		has_moved = az_slot_own_has_moved(seen);
 	bool		done;
 
 	if (looked_at != 0 && due_at == 0 && !has_moved)
@@ -56,7 +57,7 @@ az_notify_turn(void)
 		return;
 
 	looked_at = now;
-	az_slot_own_take_moved();
+	seen = az_slot_own_log_generation();
 	done = az_spi_db_try("look at log", look, &found);
 	if (done && found.horizon != told)
 	{

@@ -11,6 +11,7 @@
 #define SOUND_AFTER_MS 60000
 
 static AzSlot *own;
+static uint64 log_generation;
 
 bool
 az_slot_own_attach(const AzSlotStart *start)
@@ -154,17 +155,21 @@ az_slot_own_settle(int64 horizon)
 	pg_atomic_write_u64(&own->horizon, horizon);
 }
 
-bool
-az_slot_own_has_moved(void)
-{
-	return pg_atomic_read_u32(&own->moved) != 0;
-}
-
-void
-az_slot_own_take_moved(void)
+uint64
+az_slot_own_log_generation(void)
 {
 	/* A full barrier: what is told later is seen later. */
-	pg_atomic_exchange_u32(&own->moved, 0);
+	if (pg_atomic_read_u32(&own->moved) != 0 &&
+		pg_atomic_exchange_u32(&own->moved, 0) != 0)
+		log_generation++;
+	return log_generation;
+}
+
+bool
+az_slot_own_has_moved(uint64 since)
+{
+	return log_generation != since ||
+		pg_atomic_read_u32(&own->moved) != 0;
 }
 
 uint64

@@ -47,9 +47,13 @@ extern void az_slot_own_watch(Oid sequence);
 /* All up to here is settled, in the sequence that is watched. */
 extern void az_slot_own_settle(int64 horizon);
 
-/* Whether somebody told, since that was last taken. */
-extern bool az_slot_own_has_moved(void);
-extern void az_slot_own_take_moved(void);
+/*
+ * How often somebody told, as far as it was asked for: who looks at the log
+ * asks first, and looks again when it has risen.  "has_moved" does not take
+ * the word that waits, so whoever ends a transaction then need not wake us.
+ */
+extern uint64 az_slot_own_log_generation(void);
+extern bool az_slot_own_has_moved(uint64 since);
 
 extern uint64 az_slot_own_components_generation(void);
 

@@ -30,6 +30,7 @@ typedef struct AzSpiDb
 	MemoryContext transaction;
 	MemoryContext failure;		/* reset after each */
 	uint64		(*components_generation) (void);
+	uint64		(*log_generation) (void);
 	SPIPlanPtr	plans[AZ_STATEMENT_COUNT];
 } AzSpiDb;
 
@@ -50,6 +51,7 @@ static bool execute(AzDb *base, AzStatementId id, const AzDbParam *params,
 static bool commit(AzDb *base, AzArena *arena, AzError *error);
 static void rollback(AzDb *base);
 static uint64_t components_generation(AzDb *base);
+static uint64_t log_generation(AzDb *base);
 static bool guard(void (*body) (AzSpiCall *call), AzSpiCall *call,
 				  AzError *error);
 static void abort_transaction(AzSpiDb *db);
@@ -65,16 +67,18 @@ static const AzDbPort spi_port = {
 	.execute = execute,
 	.commit = commit,
 	.rollback = rollback,
-	.components_generation = components_generation
+	.components_generation = components_generation,
+	.log_generation = log_generation
 };
 
 AzDb *
-az_spi_db_create(uint64 (*generation) (void))
+az_spi_db_create(uint64 (*of_components) (void), uint64 (*of_log) (void))
 {
 	AzSpiDb    *db = MemoryContextAllocZero(TopMemoryContext, sizeof(AzSpiDb));
 
 	db->base.port = &spi_port;
-	db->components_generation = generation;
+	db->components_generation = of_components;
+	db->log_generation = of_log;
 	db->failure = AllocSetContextCreate(TopMemoryContext, "angzarr failure",
 										ALLOCSET_SMALL_SIZES);
 	HOLD_CANCEL_INTERRUPTS();
@@ -175,6 +179,12 @@ static uint64_t
 components_generation(AzDb *base)
 {
 	return ((AzSpiDb *) base)->components_generation();
+}
+
+static uint64_t
+log_generation(AzDb *base)
+{
+	return ((AzSpiDb *) base)->log_generation();
 }
 
 /*

@@ -10,11 +10,12 @@
 #include "db/db.h"
 
 /*
- * The port of this process; never freed.  "components_generation" is asked
- * for the generation of the registered components.  From now on a request to
- * cancel the query is held back while no statement runs.
+ * The port of this process; never freed.  The functions are asked for the
+ * generations of the registered components and of the log.  From now on a
+ * request to cancel the query is held back while no statement runs.
  */
-extern AzDb *az_spi_db_create(uint64 (*components_generation) (void));
+extern AzDb *az_spi_db_create(uint64 (*components_generation) (void),
+							  uint64 (*log_generation) (void));
 
 /*
  * Tells the statistics collector what was done, at most once a second but

@@ -97,7 +97,8 @@ angzarr_engine_main(Datum arg)
 	enter();
 	worker.turn = AllocSetContextCreate(TopMemoryContext, "angzarr turn",
 										ALLOCSET_DEFAULT_SIZES);
-	worker.db = az_spi_db_create(az_slot_own_components_generation);
+	worker.db = az_spi_db_create(az_slot_own_components_generation,
+								 az_slot_own_log_generation);
 	find_extension(&worker);
 	start_engine(&worker);
 	create_events(&worker);

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "codec/event.h"
 #include "net/channels.h"
+#include "pipeline/readers.h"
 #include "pipeline/step.h"
 #include "pipeline/validate.h"
 #include "store/catalog.h"
@@ -22,7 +23,8 @@ typedef struct AzJobSettings
 	int64_t		call_timeout_us;	/* of one call to business logic */
 	int			max_append_retries;
 	size_t		max_status_details; /* bytes, with the current book */
-	size_t		max_jobs;		/* running and waiting */
+	size_t		max_jobs;		/* running and waiting; subscribers, too */
+	size_t		subscriber_bytes;	/* that wait for one to read them */
 	char		crash_after[64];	/* "pipeline/step" in test builds, or "" */
 } AzJobSettings;
 
@@ -40,6 +42,7 @@ struct AzJobs
 	AzWish	   *wishes;			/* for the next tick, oldest first */
 	size_t		count;			/* jobs alive */
 	size_t		n_wishes;
+	AzReaders	readers;		/* who follow the log */
 
 	uint64_t	commands;		/* answered with OK */
 	uint64_t	rejected;		/* answered otherwise */

@@ -89,6 +89,7 @@ SELECT set_eq('functions', $$VALUES
     ('_raise_unknown(text) -> void', 'plpgsql ss'),
     ('_refuse_append(text, uuid, text, bigint, bigint, bigint) -> void', 'plpgsql is'),
     ('_refuse_page(bigint, text) -> void', 'plpgsql is'),
+    ('_read_log(bigint, bigint, integer, bigint, boolean) -> setof record', 'plpgsql vu'),
     ('_remember_delivered(text, bigint, bigint) -> void', 'plpgsql vu'),
     ('_rest(smallint[], integer[]) -> smallint[]', 'plpgsql is'),
     ('_retention(text) -> smallint', 'plpgsql is'),

@@ -66,6 +66,12 @@ generation(void)
 	return 42;
 }
 
+static uint64
+log_generation(void)
+{
+	return 43;
+}
+
 /* Runs one statement in a transaction of its own. */
 static bool
 run(Statement statement, const AzDbParam *params, AzRows *rows, AzError *error)
@@ -304,10 +310,12 @@ angzarr_check_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg),
 											  InvalidOid, 0);
-	db = az_spi_db_create(generation);
+	db = az_spi_db_create(generation, log_generation);
 	arena = az_arena_create();
 	check(az_db_components_generation(db) == 42,
 		  "the generation of components is asked for");
+	check(az_db_log_generation(db) == 43,
+		  "the generation of the log is asked for");
 	check_values();
 	check_scalars();
 	check_errors();

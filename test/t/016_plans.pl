@@ -16,6 +16,12 @@ $node->append_conf('postgresql.conf', "autovacuum = off\nmax_wal_size = '4GB'\ns
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION angzarr');
 
+# The engine's session: its plan of reading the log is made while there is nothing, and stays.
+my $young = $node->background_psql('postgres');
+$young->query_safe("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off;"
+	  . ' PREPARE read_log AS SELECT count(*) FROM angzarr._read_log($1, $2, 1000, 1000000, true);'
+	  . ' EXECUTE read_log(0, 10)');
+
 # A thousand events of one aggregate, ten of each of 99,900 others.
 $node->safe_psql('postgres', <<"SQL");
 INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload)
@@ -109,6 +115,29 @@ for my $domains ("'{}'", "'{order}'")
 	unlike($plans, qr/Seq Scan on events/, "next_events of $domains never scans the table");
 	$node->safe_psql('postgres', "SELECT angzarr.unsubscribe('reader')");
 }
+
+# So does who follows it, also where everything belongs together: 10,000 events of one stream, then of as many.
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload, correlation_id)
+SELECT '00000000-0000-0000-0000-000000002000', 'order', i, '2026-01-01', '/a', '\\x0a', 'all'
+FROM generate_series(0, 9999) AS i;
+INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload, correlation_id)
+SELECT md5('x' || i)::uuid, 'order', 0, '2026-01-01', '/a', '\\x0a', 'all'
+FROM generate_series(1, 10000) AS i;
+SQL
+my $last = $node->safe_psql('postgres', 'SELECT max(position) FROM angzarr.events');
+for my $from ($last - 20000, $last - 1000)
+{
+	($plans, $next, $read) = look("SELECT count(*) FROM angzarr._read_log($from, $last, 1000, 1000000, true)");
+	is($next, '1000', "_read_log after $from gives what was asked for");
+	cmp_ok($read, '<=', 3002, 'and reads, of each event, that one and those beside it in its stream at most');
+	my $count = $young->query_safe("BEGIN; EXECUTE read_log($from, $last)");
+	$read = $young->query_safe('SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)'
+		  . " FROM pg_stat_xact_user_tables WHERE schemaname = 'angzarr' AND relname = 'events'; COMMIT");
+	is($count, '1000', 'in a session that is older than all events, too');
+	cmp_ok($read, '<=', 3002, 'it reads no more than that');
+}
+$young->quit;
 
 $node->stop;
 done_testing();

@@ -77,12 +77,19 @@ note_generation(AzDb *db)
 	return 42;
 }
 
+static uint64_t
+note_log_generation(AzDb *db)
+{
+	return 43;
+}
+
 static const AzDbPort noting_port = {
 	.begin = note_begin,
 	.execute = note_execute,
 	.commit = note_commit,
 	.rollback = note_rollback,
-	.components_generation = note_generation
+	.components_generation = note_generation,
+	.log_generation = note_log_generation
 };
 
 static int
@@ -144,6 +151,7 @@ calls_in_order_reach_the_host(void **state)
 						"begin execute execute commit begin rollback ");
 	assert_int_equal(noting.db.commits, 1);
 	assert_int_equal(az_db_components_generation(&noting.db), 42);
+	assert_int_equal(az_db_log_generation(&noting.db), 43);
 }
 
 static void

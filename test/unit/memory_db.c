@@ -13,6 +13,9 @@ static bool execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 static bool commit(AzDb *db, AzArena *arena, AzError *error);
 static void rollback(AzDb *db);
 static uint64_t components_generation(AzDb *db);
+static uint64_t log_generation(AzDb *db);
+static void put(MemoryDb *memory, const AzAggregate *aggregate,
+				AzEvent *event);
 static bool strikes(MemoryFault *fault, AzError *error);
 static bool check_params(AzStatementId statement, const AzDbParam *params,
 						 AzError *error);
@@ -26,7 +29,8 @@ static const AzDbPort port = {
 	.execute = execute,
 	.commit = commit,
 	.rollback = rollback,
-	.components_generation = components_generation
+	.components_generation = components_generation,
+	.log_generation = log_generation
 };
 
 MemoryDb *
@@ -38,6 +42,7 @@ memory_db_create(void)
 		return NULL;
 	memory->db.port = &port;
 	memory->generation = 1;
+	memory->floor = -1;
 	memory->arena = az_arena_create();
 	memory->streams = az_map_create();
 	if (memory->arena == NULL || memory->streams == NULL)
@@ -86,16 +91,44 @@ void
 memory_db_put_event(MemoryDb *memory, const AzAggregate *aggregate,
 					const char *type_url, const char *payload)
 {
-	MemoryStream *stream = memory_stream(memory, aggregate);
 	AzEvent		event = {.correlation_id = "",.created_at_us = 1};
 
-	must(stream != NULL && !stream->is_touched);
-	event.sequence = memory_stream_next(stream);
 	event.type_url = az_arena_string(memory->arena, type_url);
 	must(event.type_url != NULL
-		 && az_arena_copy(memory->arena, az_bytes_of(payload), &event.payload)
-		 && memory_stream_push(memory, stream, &event));
+		 && az_arena_copy(memory->arena, az_bytes_of(payload), &event.payload));
+	memory->transaction++;
+	put(memory, aggregate, &event);
+}
+
+void
+memory_db_put_append(MemoryDb *memory, const AzAggregate *aggregate,
+					 const char *correlation_id, int events, bool isolated)
+{
+	memory->transaction++;
+	for (int i = 0; i < events; i++)
+	{
+		AzEvent		event = {.created_at_us = 1,.isolated = isolated};
+
+		event.type_url = "/t.Added";
+		event.payload = az_bytes_of("payload");
+		event.correlation_id = az_arena_string(memory->arena, correlation_id);
+		must(event.correlation_id != NULL);
+		put(memory, aggregate, &event);
+	}
+}
+
+/* At the end of its stream and of the log, committed at once. */
+static void
+put(MemoryDb *memory, const AzAggregate *aggregate, AzEvent *event)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+
+	must(stream != NULL && !stream->is_touched);
+	event->sequence = memory_stream_next(stream);
+	must(memory_stream_push(memory, stream, event)
+		 && memory_log_push(memory, aggregate, event, false));
 	stream->committed = stream->count;
+	memory->moves++;
 }
 
 void
@@ -225,6 +258,10 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_keep_snapshots(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FILE_DEAD_LETTERS:
 			return memory_file_letters(memory, params, arena, rows, error);
+		case AZ_STATEMENT_HORIZON:
+			return memory_horizon(memory, arena, rows, error);
+		case AZ_STATEMENT_READ_LOG:
+			return memory_read_log(memory, params, arena, rows, error);
 		default:
 			return memory_append(memory,
 								 statement == AZ_STATEMENT_APPEND_PROBED,
@@ -262,6 +299,12 @@ static uint64_t
 components_generation(AzDb *db)
 {
 	return ((MemoryDb *) db)->generation;
+}
+
+static uint64_t
+log_generation(AzDb *db)
+{
+	return ((MemoryDb *) db)->moves;
 }
 
 static bool
@@ -321,6 +364,7 @@ check_texts(const AzDbColumn *column, AzError *error)
 static void
 forget_touched(MemoryDb *memory, bool keep)
 {
+	memory_log_end(memory, keep);
 	while (memory->touched != NULL)
 	{
 		MemoryStream *stream = memory->touched;

@@ -88,7 +88,16 @@ typedef struct MemoryDb
 	int			executed[AZ_STATEMENT_COUNT];	/* failed ones too */
 	size_t		pages[AZ_STATEMENT_COUNT];	/* array elements given to each */
 
+	/* The log: where it is settled, if not up to its end; who is open. */
+	int64_t		floor;			/* -1 = at its end */
+	int			holders;
+	uint64_t	moves;			/* its generation; rises with each commit */
+
 	/* Its own. */
+	struct MemoryLogEntry *log;
+	size_t		log_count;
+	size_t		log_capacity;
+	int64_t		transaction;	/* the open one, or the last */
 	uint64_t	generation;
 	MemoryComponent components[MEMORY_DB_MAX_COMPONENTS];
 	size_t		n_components;
@@ -117,6 +126,21 @@ extern void memory_db_unregister(MemoryDb *memory, const char *name);
 extern void memory_db_put_event(MemoryDb *memory,
 								const AzAggregate *aggregate,
 								const char *type_url, const char *payload);
+
+/*
+ * The same as a part of an append: with a correlation id, and a transaction
+ * shared by events of one append; isolated ones are "isolated".
+ */
+extern void memory_db_put_append(MemoryDb *memory,
+								 const AzAggregate *aggregate,
+								 const char *correlation_id, int events,
+								 bool isolated);
+
+/* As when its edition is deleted: the event is not in the log any more. */
+extern void memory_db_drop_event(MemoryDb *memory, int64_t position);
+
+/* The position drawn last. */
+extern int64_t memory_db_last_position(const MemoryDb *memory);
 
 /* A snapshot at a sequence; events up to there need not exist. */
 extern void memory_db_put_snapshot(MemoryDb *memory,

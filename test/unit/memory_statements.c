@@ -291,6 +291,8 @@ static bool
 append_pages(MemoryDb *memory, const AzDbParam *params, size_t first,
 			 size_t end, MemoryStream *stream, AzError *error)
 {
+	AzAggregate aggregate = memory_aggregate(params, first);
+
 	touch(memory, stream);
 	for (size_t page = first; page < end; page++)
 	{
@@ -300,7 +302,8 @@ append_pages(MemoryDb *memory, const AzDbParam *params, size_t first,
 			|| params[PAGE].column.ints[page] != (int64_t) (page - first))
 			return memory_fail(error, "22023");
 		if (!read_event(memory, params, page, &event)
-			|| !memory_stream_push(memory, stream, &event))
+			|| !memory_stream_push(memory, stream, &event)
+			|| !memory_log_push(memory, &aggregate, &event, true))
 			return memory_fail(error, "53200");
 		if ((event.payload.data == NULL) == (event.external.data == NULL))
 			return memory_fail(error, "23514");

@@ -26,6 +26,25 @@ extern int64_t memory_stream_next(const MemoryStream *stream);
 extern bool memory_stream_push(MemoryDb *memory, MemoryStream *stream,
 							   const AzEvent *event);
 
+/*
+ * An event of the log; "is_open" until its transaction ends, and gone then if
+ * that rolls back.
+ */
+typedef struct MemoryLogEntry
+{
+	AzAggregate aggregate;
+	AzEvent		event;
+	int64_t		position;
+	int64_t		transaction;
+	bool		is_open;
+	bool		is_gone;
+} MemoryLogEntry;
+
+/* The next position, in the transaction that is the last one. */
+extern bool memory_log_push(MemoryDb *memory, const AzAggregate *aggregate,
+							const AzEvent *event, bool is_open);
+extern void memory_log_end(MemoryDb *memory, bool committed);
+
 /* Sets the error a server would give with this SQLSTATE; returns false. */
 extern bool memory_fail(AzError *error, const char *sqlstate);
 
@@ -39,6 +58,10 @@ extern bool memory_load(MemoryDb *memory, const AzDbParam *params,
 extern bool memory_append(MemoryDb *memory, bool probed,
 						  const AzDbParam *params, AzArena *arena,
 						  AzRows *rows, AzError *error);
+extern bool memory_horizon(MemoryDb *memory, AzArena *arena, AzRows *rows,
+						   AzError *error);
+extern bool memory_read_log(MemoryDb *memory, const AzDbParam *params,
+							AzArena *arena, AzRows *rows, AzError *error);
 
 /* Keys, snapshots and dead letters, in memory_kept.c. */
 extern bool memory_find_keys(MemoryDb *memory, const AzDbParam *params,
