@@ -111,6 +111,18 @@ az_validate_query(const PbQuery *query, AzArena *arena, AzError *error)
 }
 
 bool
+az_validate_stream_filter(const PbEventStreamFilter *filter, AzArena *arena,
+						  AzError *error)
+{
+	const Check check = {"filter", arena, error};
+
+	if (filter->correlation_id[0] == '\0')
+		return refuse(&check,
+					  "filter.correlation_id is empty: a subscription is to one correlation id");
+	return check_text(&check, filter->correlation_id, &correlation_rule);
+}
+
+bool
 az_validate_cover(const PbCover *cover, const char *path, AzArena *arena,
 				  AzError *error)
 {

@@ -28,6 +28,10 @@ extern bool az_validate_command(const PbCommandRequest *request,
 extern bool az_validate_query(const PbQuery *query, AzArena *arena,
 							  AzError *error);
 
+/* A correlation id, not empty. */
+extern bool az_validate_stream_filter(const PbEventStreamFilter *filter,
+									  AzArena *arena, AzError *error);
+
 /*
  * A whole cover, NULL included: domain, root, edition, correlation_id.
  * "path" is its place in the request ("command.cover").

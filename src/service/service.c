@@ -11,10 +11,12 @@
 
 #include "codec/decode.h"
 #include "codec/messages.h"
+#include "service/event_stream.h"
 
 struct AzServices
 {
 	AzJobs	   *jobs;
+	AzEventStreams *streams;
 	AzMap	   *routes;			/* path → AzMethod */
 	AzServiceCall *open;
 	bool		is_stopping;
@@ -49,7 +51,9 @@ az_services_create(AzJobs *jobs)
 		return NULL;
 	services->jobs = jobs;
 	services->routes = az_map_create();
-	if (services->routes != NULL && add_routes(services))
+	services->streams = az_event_streams_create(jobs);
+	if (services->routes != NULL && services->streams != NULL &&
+		add_routes(services))
 		return services;
 	az_services_free(services);
 	return NULL;
@@ -62,6 +66,7 @@ az_services_free(AzServices *services)
 		return;
 	if (services->routes != NULL)
 		az_map_free(services->routes);
+	az_event_streams_free(services->streams);
 	free(services);
 }
 
@@ -69,6 +74,12 @@ AzJobs *
 az_services_jobs(const AzServices *services)
 {
 	return services->jobs;
+}
+
+AzEventStreams *
+az_services_streams(const AzServices *services)
+{
+	return services->streams;
 }
 
 void

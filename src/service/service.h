@@ -12,6 +12,7 @@
 
 typedef struct AzServices AzServices;
 typedef struct AzServiceCall AzServiceCall;
+typedef struct AzEventStreams AzEventStreams;	/* event_stream.h */
 
 typedef struct AzMethod
 {
@@ -53,6 +54,7 @@ struct AzServiceCall
 extern AzServices *az_services_create(AzJobs *jobs);
 extern void az_services_free(AzServices *services);
 extern AzJobs *az_services_jobs(const AzServices *services);
+extern AzEventStreams *az_services_streams(const AzServices *services);
 
 /*
  * The server stops: calls with a job under way go on to their end, all

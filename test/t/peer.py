@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Both ends of a command, in raw bytes, for tests of the server's processes.
+"""Both ends of a command, and a subscriber, in raw bytes, for tests of the server's processes.
 
     peer.py handler SECONDS       prints its port; refuses each command after so long
     peer.py call HOST:PORT        sends one command and prints how it ended
+    peer.py subscribe HOST:PORT CORRELATION_ID    prints a line for each book
 """
 
 import sys
@@ -12,6 +13,7 @@ from concurrent import futures
 
 import grpc
 
+SUBSCRIBE = "/io.angzarr.v1.EventStreamService/Subscribe"
 HANDLE_COMMAND = "/io.angzarr.v1.CommandHandlerCoordinatorService/HandleCommand"
 ROOT = bytes(range(16))
 
@@ -62,8 +64,22 @@ def call(target):
             print(f"{error.code().name}: {error.details()}")
 
 
+def subscribe(target, correlation_id):
+    with grpc.insecure_channel(target) as channel:
+        try:
+            books = channel.unary_stream(SUBSCRIBE)(field(1, correlation_id.encode()))
+            books.initial_metadata()
+            print("subscribed", flush=True)
+            for book in books:
+                print(f"book of {len(book)} bytes", flush=True)
+        except grpc.RpcError as error:
+            print(f"{error.code().name}: {error.details()}", flush=True)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "handler":
         serve(float(sys.argv[2]))
+    elif sys.argv[1] == "subscribe":
+        subscribe(sys.argv[2], sys.argv[3])
     else:
         call(sys.argv[2])

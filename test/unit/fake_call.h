@@ -22,6 +22,8 @@ struct AzServerCall
 	AzBytes		sent[FAKE_MAX_SENT];	/* copies, on the heap */
 	size_t		n_sent;
 	bool		send_fails;
+	bool		opened;			/* its response headers are out */
+	size_t		unsent;			/* as a test says */
 	bool		finished;
 	AzCode		code;
 	char		message[512];
@@ -64,11 +66,24 @@ az_server_call_state(const AzServerCall *call)
 }
 
 bool
+az_server_call_open(AzServerCall *call)
+{
+	call->opened = !call->finished;
+	return call->opened;
+}
+
+size_t
+az_server_call_unsent(const AzServerCall *call)
+{
+	return call->unsent;
+}
+
+bool
 az_server_call_send(AzServerCall *call, AzBytes message)
 {
 	uint8_t    *copy;
 
-	if (call->send_fails || call->n_sent == FAKE_MAX_SENT)
+	if (call->send_fails || call->finished || call->n_sent == FAKE_MAX_SENT)
 		return false;
 	copy = malloc(message.len + 1);
 	if (copy == NULL)
@@ -98,6 +113,8 @@ fake_services(void)
 	static AzJobs jobs;
 
 	jobs.settings.max_message_bytes = 4 * 1024 * 1024;
+	jobs.settings.subscriber_bytes = 1024 * 1024;
+	jobs.settings.max_jobs = 1000;
 	return az_services_create(&jobs);
 }
 
