@@ -115,6 +115,8 @@ az_engine_apply(AzEngine *engine, const AzEngineSettings *settings)
 	engine->tick.max_bytes = settings->max_batch_bytes;
 	if (settings->max_batch_jobs <= engine->tick.capacity)
 		engine->tick.max_jobs = settings->max_batch_jobs;
+	if (settings->shares_port)
+		az_server_share_ports(engine->server, false);
 	az_server_set_limits(engine->server, &settings->server);
 	az_channels_set_limits(engine->channels, &settings->client);
 }
@@ -207,6 +209,8 @@ static bool
 listen_everywhere(AzEngine *engine, const AzEngineSettings *settings,
 				  AzArena *arena, AzError *error)
 {
+	if (settings->shares_port)
+		az_server_share_ports(engine->server, settings->joins_port);
 	if (settings->listen_addresses[0] != '\0' &&
 		!listen_tcp(engine, settings->listen_addresses,
 					settings->listen_port, arena, error))
@@ -235,13 +239,17 @@ listen_tcp(AzEngine *engine, const char *addresses, int port, AzArena *arena,
 	return true;
 }
 
+/* A path is one engine's, so all but the first add their number. */
 static bool
 listen_unix(AzEngine *engine, const AzEngineSettings *settings,
 			AzArena *arena, AzError *error)
 {
-	char	   *path = az_arena_format(arena, "%s/.s.angzarr.%d",
-									   settings->socket_directory,
-									   settings->listen_port);
+	const char *directory = settings->socket_directory;
+	int			port = settings->listen_port;
+	int			worker = settings->worker;
+	char	   *path = worker == 0 ?
+	az_arena_format(arena, "%s/.s.angzarr.%d", directory, port) :
+	az_arena_format(arena, "%s/.s.angzarr.%d.%d", directory, port, worker);
 
 	if (path == NULL)
 		return az_error_out_of_memory(error);

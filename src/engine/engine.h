@@ -18,6 +18,9 @@ typedef struct AzEngineSettings
 {
 	const char *listen_addresses;	/* comma-separated names, "" = no TCP */
 	int			listen_port;
+	int			worker;			/* which of the engines of this database */
+	bool		shares_port;	/* they all listen at it */
+	bool		joins_port;		/* one of them does already */
 	const char *socket_directory;	/* "" = no Unix socket */
 	int			socket_mode;	/* of the socket file, 0600 and so on */
 	AzServerLimits server;
@@ -48,7 +51,10 @@ extern AzEngine *az_engine_create(AzDb *db, const AzEngineSettings *settings,
 								  AzArena *arena, AzError *error);
 extern void az_engine_free(AzEngine *engine);
 
-/* Takes over what can change while running; addresses need a new engine. */
+/*
+ * Takes over what can change while running; addresses need a new engine, and
+ * so does a port that shall be shared no more.
+ */
 extern void az_engine_apply(AzEngine *engine, const AzEngineSettings *settings);
 
 /* The descriptor to wait on for reading. */

@@ -35,13 +35,16 @@ struct AzListener
 	void	   *owner;
 	Socket		sockets[MAX_SOCKETS];
 	size_t		n_sockets;
+	bool		shares;			/* others may listen at our ports too */
+	bool		joins;			/* ... and do already, at those to come */
 	AzTimer		rest;			/* runs while nothing is accepted */
 	int64_t		log_again_us;
 };
 
 static bool listen_to_all(AzListener *listener, struct addrinfo *found,
 						  AzArena *arena, AzError *error);
-static int	listen_to(const struct addrinfo *address);
+static int	listen_to(const struct addrinfo *address, bool joins);
+static void let_share(int fd);
 static bool is_missing(int cause);
 static int	port_of(const Socket *entry);
 static int	asked_port(const struct addrinfo *address);
@@ -81,6 +84,18 @@ az_listener_free(AzListener *listener)
 	close_from(listener, 0);
 	az_loop_stop_timer(listener->loop, &listener->rest);
 	free(listener);
+}
+
+void
+az_listener_share(AzListener *listener, bool joins)
+{
+	listener->shares = true;
+	listener->joins = joins;
+	for (size_t i = 0; i < listener->n_sockets; i++)
+	{
+		if (listener->sockets[i].is_tcp)
+			let_share(listener->sockets[i].watch.fd);
+	}
 }
 
 int
@@ -150,11 +165,13 @@ listen_to_all(AzListener *listener, struct addrinfo *found,
 		/* Port 0 is any for the first address, then the same for all. */
 		if (listener->n_sockets > before)
 			set_port(address, port_of(&listener->sockets[before]));
-		fd = listen_to(address);
+		fd = listen_to(address, listener->joins);
 		entry = fd < 0 ? NULL : add_socket(listener, fd);
 		if (entry != NULL)
 		{
 			entry->is_tcp = true;
+			if (listener->shares)
+				let_share(fd);
 			continue;
 		}
 		name_socket(address->ai_addr, address->ai_addrlen, name);
@@ -169,9 +186,12 @@ listen_to_all(AzListener *listener, struct addrinfo *found,
 	return listener->n_sockets > before;
 }
 
-/* A listening descriptor, or -1 with errno. */
+/*
+ * A listening descriptor, or -1 with errno.  Who does not join must have the
+ * port alone at first, whatever others allow.
+ */
 static int
-listen_to(const struct addrinfo *address)
+listen_to(const struct addrinfo *address, bool joins)
 {
 	int			fd = socket(address->ai_family, STREAM, address->ai_protocol);
 	int			on = 1;
@@ -182,6 +202,8 @@ listen_to(const struct addrinfo *address)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (address->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (joins)
+		let_share(fd);
 	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
 		listen(fd, SOMAXCONN) == 0)
 		return fd;
@@ -189,6 +211,15 @@ listen_to(const struct addrinfo *address)
 	close(fd);
 	errno = cause;
 	return -1;
+}
+
+/* Where that cannot be had, who wants to join finds the port in use. */
+static void
+let_share(int fd)
+{
+	int			on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 }
 
 static bool

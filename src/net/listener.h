@@ -23,6 +23,9 @@ extern AzListener *az_listener_create(AzLoop *loop, AzAccepted accepted,
 /* Closes all sockets and removes the socket files that are still ours. */
 extern void az_listener_free(AzListener *listener);
 
+/* As az_server_share_ports. */
+extern void az_listener_share(AzListener *listener, bool joins);
+
 /* As az_server_listen_tcp and az_server_listen_unix. */
 extern bool az_listener_open_tcp(AzListener *listener, const char *host,
 								 int port, AzArena *arena, AzError *error);

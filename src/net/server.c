@@ -60,6 +60,13 @@ az_server_set_limits(AzServer *server, const AzServerLimits *limits)
 	server->context.limits = *limits;
 }
 
+void
+az_server_share_ports(AzServer *server, bool joins)
+{
+	if (server->listener != NULL)
+		az_listener_share(server->listener, joins);
+}
+
 bool
 az_server_listen_tcp(AzServer *server, const char *host, int port,
 					 AzArena *arena, AzError *error)

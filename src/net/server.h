@@ -71,6 +71,15 @@ extern AzServer *az_server_create(AzLoop *loop, const AzServerLimits *limits,
 extern void az_server_set_limits(AzServer *server, const AzServerLimits *limits);
 
 /*
+ * Lets other processes of this user listen at our TCP ports too, each of
+ * which then gets a part of the connections; those that are open and those to
+ * come.  With "joins" another process listens at those to come already;
+ * without, each must be nobody's, else it is an error as if nothing were
+ * shared.
+ */
+extern void az_server_share_ports(AzServer *server, bool joins);
+
+/*
  * Listens on every address that "host" stands for ("" and "*": all), but for
  * those this machine lacks, such as ::1 without IPv6, if it has another one.
  * UNAVAILABLE naming address and cause when one cannot be had; a message

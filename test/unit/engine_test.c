@@ -1067,6 +1067,40 @@ it_says_where_it_listens_and_who_else_does(void **state)
 	memory_db_free(memory);
 }
 
+static void
+engines_of_one_database_share_its_port_and_have_a_socket_file_each(void **state)
+{
+	AzError		error = {0};
+	AzEngineSettings settings = world->settings;
+	AzDb	   *db = &world->memory->db;
+	AzEngine   *first;
+	AzEngine   *second;
+
+	settings.listen_addresses = "127.0.0.1";
+	settings.listen_port = 0;
+	settings.worker = 1;
+	first = az_engine_create(db, &settings, world->arena, &error);
+	assert_non_null(first);
+	assert_int_equal(sscanf(az_engine_listening(first), "127.0.0.1:%d",
+							&settings.listen_port), 1);
+	assert_non_null(strstr(az_engine_listening(first), "/.s.angzarr.0.1"));
+
+	/* The first did not share it when it began, but does from now on. */
+	settings.worker = 2;
+	settings.shares_port = true;
+	settings.joins_port = true;
+	assert_null(az_engine_create(db, &settings, world->arena, &error));
+	az_engine_apply(first, &settings);
+	settings.joins_port = false;
+	assert_null(az_engine_create(db, &settings, world->arena, &error));
+	assert_non_null(strstr(error.message, "Address already in use"));
+	settings.joins_port = true;
+	second = az_engine_create(db, &settings, world->arena, &error);
+	assert_non_null(second);
+	az_engine_free(first);
+	az_engine_free(second);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -1175,6 +1209,7 @@ main(void)
 		TEST(a_health_watch_does_not_hold_up_the_end),
 		TEST(an_engine_freed_with_work_under_way_leaves_nothing),
 		TEST(it_says_where_it_listens_and_who_else_does),
+		TEST(engines_of_one_database_share_its_port_and_have_a_socket_file_each),
 		TEST(memory_that_runs_out_at_the_start_is_told),
 		TEST(memory_that_runs_out_never_splits_or_doubles_a_command),
 	};

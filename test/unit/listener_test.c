@@ -217,6 +217,102 @@ a_port_in_use_is_an_error_that_names_address_and_port(void **state)
 	az_listener_free(second);
 }
 
+/* Takes as take does, and counts those of the second listener. */
+static int	n_second;
+
+static void
+take_second(void *owner, int fd)
+{
+	n_second++;
+	take(owner, fd);
+}
+
+static AzListener *
+create_second(bool joins)
+{
+	AzListener *second = az_listener_create(loop, take_second, &lines);
+
+	n_second = 0;
+	az_listener_share(second, joins);
+	return second;
+}
+
+/* Lets 64 clients connect; how many of them the second listener got. */
+static int
+dial_many(int port)
+{
+	int			clients[64];
+	int			before = n_accepted;
+
+	n_second = 0;
+	for (int i = 0; i < 64; i++)
+	{
+		clients[i] = h2_peer_dial(port);
+		assert_true(clients[i] >= 0);
+	}
+	while (n_accepted < before + 64)
+		az_loop_turn(loop, 1000);
+	for (int i = 0; i < 64; i++)
+		close(clients[i]);
+	return n_second;
+}
+
+static void
+who_joins_a_shared_port_gets_a_part_of_the_connections(void **state)
+{
+	AzListener *second = create_second(true);
+	int			port;
+	int			got;
+
+	az_listener_share(listener, false);
+	port = listen_tcp("127.0.0.1", 0);
+	assert_true(az_listener_open_tcp(second, "127.0.0.1", port, arena,
+									 &error));
+	got = dial_many(port);
+	assert_in_range(got, 1, 63);
+	az_listener_free(listener);
+	listener = NULL;
+	assert_int_equal(dial_many(port), 64);
+	listener = az_listener_create(loop, take, &lines);
+	az_listener_share(listener, true);
+	assert_int_equal(listen_tcp("127.0.0.1", port), port);
+	assert_in_range(dial_many(port), 1, 63);
+	az_listener_free(second);
+}
+
+static void
+a_shared_port_is_still_in_use_for_who_does_not_join(void **state)
+{
+	AzListener *second = create_second(false);
+	AzListener *stranger = az_listener_create(loop, take, &lines);
+	int			port;
+
+	az_listener_share(listener, false);
+	port = listen_tcp("127.0.0.1", 0);
+	assert_false(az_listener_open_tcp(second, "127.0.0.1", port, arena,
+									  &error));
+	assert_non_null(strstr(error.message, "Address already in use"));
+	assert_false(az_listener_open_tcp(stranger, "127.0.0.1", port, arena,
+									  &error));
+	az_listener_free(second);
+	az_listener_free(stranger);
+}
+
+static void
+a_port_is_joined_only_after_who_has_it_shares_it(void **state)
+{
+	AzListener *second = create_second(true);
+	int			port = listen_tcp("127.0.0.1", 0);
+
+	assert_false(az_listener_open_tcp(second, "127.0.0.1", port, arena,
+									  &error));
+	assert_non_null(strstr(error.message, "Address already in use"));
+	az_listener_share(listener, false);
+	assert_true(az_listener_open_tcp(second, "127.0.0.1", port, arena,
+									 &error));
+	az_listener_free(second);
+}
+
 static void
 an_address_of_another_machine_is_an_error(void **state)
 {
@@ -362,6 +458,9 @@ main(void)
 		LISTENER_TEST(a_name_is_served_on_each_of_its_addresses_and_the_log_says_so),
 		LISTENER_TEST(a_star_means_every_address),
 		LISTENER_TEST(a_port_in_use_is_an_error_that_names_address_and_port),
+		LISTENER_TEST(who_joins_a_shared_port_gets_a_part_of_the_connections),
+		LISTENER_TEST(a_shared_port_is_still_in_use_for_who_does_not_join),
+		LISTENER_TEST(a_port_is_joined_only_after_who_has_it_shares_it),
 		LISTENER_TEST(an_address_of_another_machine_is_an_error),
 		LISTENER_TEST(a_name_nobody_knows_is_an_error),
 		LISTENER_TEST(a_port_out_of_range_is_an_error),
