@@ -1,12 +1,13 @@
 -- What an administrator asks.
 
 CREATE VIEW angzarr.workers AS
-SELECT w.database, w.pid, w.state, w.started_at, w.listening, w.commands, w.events,
-    w.rejected, w.batches, w.transactions, w.connections, w.message
+SELECT w.database, w.worker, w.pid, w.state, w.started_at, w.listening, w.commands,
+    w.events, w.rejected, w.batches, w.transactions, w.connections, w.message
 FROM angzarr._workers() AS w;
 COMMENT ON VIEW angzarr.workers IS
-    'the engines of this server: one per database with the extension';
+    'the engines of this server: angzarr.workers per database with the extension';
 COMMENT ON COLUMN angzarr.workers.database IS 'it serves';
+COMMENT ON COLUMN angzarr.workers.worker IS 'its number among those of the database';
 COMMENT ON COLUMN angzarr.workers.pid IS 'of its process, or null';
 COMMENT ON COLUMN angzarr.workers.state IS 'absent, starting, running, idle or stopping';
 COMMENT ON COLUMN angzarr.workers.started_at IS 'when the process began, or null';

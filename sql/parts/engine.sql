@@ -205,6 +205,7 @@ COMMENT ON TRIGGER warn_without_engine ON angzarr.components IS
 CREATE FUNCTION angzarr._workers()
 RETURNS TABLE (
     database name,
+    worker integer,
     pid integer,
     state text,
     started_at timestamptz,

@@ -16,7 +16,7 @@
 #include "pg/queue.h"
 #include "pg/slots.h"
 
-#define WORKERS_COLUMNS 12
+#define WORKERS_COLUMNS 13
 #define TURN_COLUMNS 3
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_workers);
@@ -25,10 +25,12 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_components_changed);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_turn);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(angzarr_flush);
 
-static void put_worker(ReturnSetInfo *result, const AzSlotView *view);
+static void put_workers(ReturnSetInfo *result, int slot);
+static void put_worker(ReturnSetInfo *result, int number,
+					   const AzSlotView *view);
 static void put_text(Datum *value, bool *is_null, const char *text);
 
-/* One row for each database that has an engine or should have one. */
+/* One row for each engine that a database has or should have. */
 Datum
 angzarr_workers(PG_FUNCTION_ARGS)
 {
@@ -36,13 +38,7 @@ angzarr_workers(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < az_slots_count(); i++)
-	{
-		AzSlotView	view;
-
-		az_slots_view(i, &view);
-		if (OidIsValid(view.database))
-			put_worker(result, &view);
-	}
+		put_workers(result, i);
 	return (Datum) 0;
 }
 
@@ -106,7 +102,20 @@ angzarr_flush(PG_FUNCTION_ARGS)
 }
 
 static void
-put_worker(ReturnSetInfo *result, const AzSlotView *view)
+put_workers(ReturnSetInfo *result, int slot)
+{
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+	{
+		AzSlotView	view;
+
+		az_slots_view(slot, i, &view);
+		if (OidIsValid(view.database))
+			put_worker(result, i, &view);
+	}
+}
+
+static void
+put_worker(ReturnSetInfo *result, int number, const AzSlotView *view)
 {
 	Datum		values[WORKERS_COLUMNS] = {0};
 	bool		nulls[WORKERS_COLUMNS] = {0};
@@ -115,19 +124,20 @@ put_worker(ReturnSetInfo *result, const AzSlotView *view)
 	nulls[0] = database == NULL;
 	if (database != NULL)
 		values[0] = DirectFunctionCall1(namein, CStringGetDatum(database));
-	nulls[1] = view->pid == 0;
-	values[1] = Int32GetDatum(view->pid);
-	values[2] = CStringGetTextDatum(az_slots_state_name(view->state));
-	nulls[3] = view->started_at == 0;
-	values[3] = TimestampTzGetDatum(view->started_at);
-	put_text(&values[4], &nulls[4], view->listening);
-	values[5] = Int64GetDatum(view->stats.commands);
-	values[6] = Int64GetDatum(view->stats.events);
-	values[7] = Int64GetDatum(view->stats.rejected);
-	values[8] = Int64GetDatum(view->stats.batches);
-	values[9] = Int64GetDatum(view->stats.transactions);
-	values[10] = Int32GetDatum((int32) view->stats.connections);
-	put_text(&values[11], &nulls[11], view->message);
+	values[1] = Int32GetDatum(number);
+	nulls[2] = view->pid == 0;
+	values[2] = Int32GetDatum(view->pid);
+	values[3] = CStringGetTextDatum(az_slots_state_name(view->state));
+	nulls[4] = view->started_at == 0;
+	values[4] = TimestampTzGetDatum(view->started_at);
+	put_text(&values[5], &nulls[5], view->listening);
+	values[6] = Int64GetDatum(view->stats.commands);
+	values[7] = Int64GetDatum(view->stats.events);
+	values[8] = Int64GetDatum(view->stats.rejected);
+	values[9] = Int64GetDatum(view->stats.batches);
+	values[10] = Int64GetDatum(view->stats.transactions);
+	values[11] = Int32GetDatum((int32) view->stats.connections);
+	put_text(&values[12], &nulls[12], view->message);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 
 #include "pg/guc.h"
+#include "pg/slots.h"
 
 #define KB 1024
 #define US_PER_MS INT64CONST(1000)
@@ -32,6 +33,7 @@ int			az_guc_drain_timeout_ms;
 int			az_guc_max_databases;
 int			az_guc_max_memory_kb;
 int			az_guc_notify_interval_ms;
+int			az_guc_workers;
 
 static int	call_timeout_ms;
 static int	catalog_poll_interval_ms;
@@ -165,6 +167,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.subscriber_buffer",
 		"Events that wait for one subscriber to read them before it is let go.",
 	&subscriber_buffer_kb, 1024, 1, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.workers",
+		"Engines of one database, which share its connections.",
+	&az_guc_workers, 1, 1, AZ_MAX_WORKERS, 0},
 	{NULL}
 };
 
@@ -195,6 +200,7 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	memset(settings, 0, sizeof(*settings));
 	settings->listen_addresses = listen_addresses;
 	settings->listen_port = listen_port;
+	settings->shares_port = az_guc_workers > 1;
 	settings->socket_directory = socket_directory;
 	settings->socket_mode = socket_permissions;
 	fill_server_limits(&settings->server);

@@ -9,6 +9,7 @@ extern int	az_guc_drain_timeout_ms;
 extern int	az_guc_max_databases;
 extern int	az_guc_max_memory_kb;
 extern int	az_guc_notify_interval_ms;
+extern int	az_guc_workers;
 
 /*
  * Defines the settings.  "preloaded": also those that are fixed when the
@@ -16,7 +17,10 @@ extern int	az_guc_notify_interval_ms;
  */
 extern void az_guc_define(bool preloaded);
 
-/* What the engine is given.  Strings stay until the settings change. */
+/*
+ * What the engine is given, but for what depends on its siblings.  Strings
+ * stay until the settings change.
+ */
 extern void az_guc_engine_settings(AzEngineSettings *settings);
 
 /* Whether an engine made with "old" can take over "new" while it runs. */

@@ -4,6 +4,10 @@
  * Looks when a session said that a transaction which drew positions has
  * ended, but at most once an interval; while such transactions are open again
  * after 1, 2, 4 ... 250 ms, for not every end is told.  Else it rests.
+ *
+ * Of several workers the one that leads does this.  No lock is needed: when
+ * another one takes over, one message too many may be sent, which says
+ * nothing wrong, and the first look of a worker always ends in a message.
  */
 #include "postgres.h"
 
@@ -48,6 +52,8 @@ az_notify_turn(void)
 	bool		has_moved = az_slot_own_has_moved(seen);
 	bool		done;
 
+	if (!az_slot_own_leads())
+		return;
 	if (looked_at != 0 && due_at == 0 && !has_moved)
 		return;
 	now = GetCurrentTimestamp();
@@ -71,7 +77,7 @@ az_notify_turn(void)
 long
 az_notify_timeout_ms(void)
 {
-	if (due_at == 0)
+	if (due_at == 0 || !az_slot_own_leads())
 		return -1;
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due_at);
 }

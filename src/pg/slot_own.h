@@ -18,8 +18,33 @@ typedef enum AzSlotEnd
  */
 extern bool az_slot_own_attach(const AzSlotStart *start);
 
-/* STARTING -> RUNNING. */
-extern void az_slot_own_run(const char *listening);
+/* The number of this worker in its database. */
+extern int	az_slot_own_number(void);
+
+/* There shall be so many workers here; those beyond are told to end. */
+extern void az_slot_own_set_workers(int workers);
+
+/*
+ * Waits until this worker may listen as the settings say: with
+ * "joins_port", which is set here, where a sibling listens already, else alone,
+ * so that it finds out if somebody else does.  It may not while a sibling
+ * begins or ends that, or listens elsewhere, which it will end; after ten
+ * seconds it may all the same.  False when the worker was told to end.
+ */
+extern bool az_slot_own_open(AzEngineSettings *settings);
+
+/*
+ * STARTING -> RUNNING.  False when no sibling listens any more where this
+ * worker has joined it: then the port may be somebody else's by now.
+ */
+extern bool az_slot_own_run(const char *listening);
+
+/* Before the listening sockets are closed, and after it. */
+extern void az_slot_own_close(void);
+extern void az_slot_own_closed(void);
+
+/* Whether this worker does what only one of its database may do. */
+extern bool az_slot_own_leads(void);
 
 /* STARTING -> IDLE. */
 extern void az_slot_own_idle(void);

@@ -12,8 +12,10 @@
 #define RETRY_MS 5000
 
 static void leave_supervision(int code, Datum arg);
-static bool is_startable(const AzSlot *slot);
-static void begin_start(AzSlotTable *table, AzSlot *slot, AzSlotStart *start);
+static void undo_starts(AzSlotTable *table, AzSlot *slot);
+static bool is_startable(const AzSlot *slot, int number);
+static void begin_start(AzSlotTable *table, AzSlot *slot, int number,
+						AzSlotStart *start);
 
 void
 az_slot_start_supervise(void)
@@ -24,12 +26,7 @@ az_slot_start_supervise(void)
 	table = az_slot_table_lock(LW_EXCLUSIVE);
 	table->supervisor = MyLatch;
 	for (int i = 0; i < table->count; i++)
-	{
-		AzSlot	   *slot = &table->slots[i];
-
-		if (slot->state != AZ_SLOT_ABSENT && slot->pid == 0)
-			az_slot_table_end(table, slot, false);
-	}
+		undo_starts(table, &table->slots[i]);
 	az_slot_table_unlock(table);
 }
 
@@ -57,30 +54,31 @@ az_slot_start_want(Oid database)
 }
 
 bool
-az_slot_start_take(AzSlotStart *start, long *wait_ms)
+az_slot_start_take(int below, AzSlotStart *start, long *wait_ms)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	AzSlotTable *table = az_slot_table_lock(LW_EXCLUSIVE);
-	AzSlot	   *due = NULL;
+	bool		is_due = false;
 
 	*wait_ms = -1;
-	for (int i = 0; i < table->count && due == NULL; i++)
+	/* A database without any worker comes before another one's second. */
+	for (int i = 0; i < below * table->count && !is_due; i++)
 	{
-		AzSlot	   *slot = &table->slots[i];
+		AzSlot	   *slot = &table->slots[i % table->count];
+		int			number = i / table->count;
 		long		ms;
 
-		if (!is_startable(slot))
+		if (!is_startable(slot, number))
 			continue;
-		ms = TimestampDifferenceMilliseconds(now, slot->due_at);
-		if (ms > 0)
-			*wait_ms = *wait_ms < 0 ? ms : Min(*wait_ms, ms);
+		ms = TimestampDifferenceMilliseconds(now, slot->seats[number].due_at);
+		is_due = ms <= 0;
+		if (is_due)
+			begin_start(table, slot, number, start);
 		else
-			due = slot;
+			*wait_ms = *wait_ms < 0 ? ms : Min(*wait_ms, ms);
 	}
-	if (due != NULL)
-		begin_start(table, due, start);
 	az_slot_table_unlock(table);
-	return due != NULL;
+	return is_due;
 }
 
 bool
@@ -88,11 +86,11 @@ az_slot_start_take_for(Oid database, AzSlotStart *start)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_EXCLUSIVE);
 	AzSlot	   *slot = az_slot_table_find(table, database);
-	bool		is_due = slot != NULL && is_startable(slot) &&
-	slot->due_at <= GetCurrentTimestamp();
+	bool		is_due = slot != NULL && is_startable(slot, 0) &&
+	slot->seats[0].due_at <= GetCurrentTimestamp();
 
 	if (is_due)
-		begin_start(table, slot, start);
+		begin_start(table, slot, 0, start);
 	az_slot_table_unlock(table);
 	return is_due;
 }
@@ -101,8 +99,8 @@ bool
 az_slot_start_is_open(const AzSlotStart *start)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_SHARED);
-	AzSlot	   *slot = az_slot_table_of(table, start);
-	bool		is_open = slot != NULL && slot->state == AZ_SLOT_STARTING;
+	AzSeat	   *seat = az_slot_table_of(table, start);
+	bool		is_open = seat != NULL && seat->state == AZ_SLOT_STARTING;
 
 	az_slot_table_unlock(table);
 	return is_open;
@@ -112,18 +110,19 @@ int
 az_slot_start_refuse(const AzSlotStart *start, const char *message)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_EXCLUSIVE);
-	AzSlot	   *slot = az_slot_table_of(table, start);
+	AzSlot	   *slot = &table->slots[start->slot];
+	AzSeat	   *seat = az_slot_table_of(table, start);
 	int			refusals = 0;
 
-	if (slot != NULL)
+	if (seat != NULL)
 	{
-		long		delay = slot->failures == 0 ? FIRST_RETRY_MS : RETRY_MS;
+		long		delay = seat->failures == 0 ? FIRST_RETRY_MS : RETRY_MS;
 
-		az_slot_table_set_text(slot->message, message);
-		az_slot_table_end(table, slot, true);
-		slot->due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+		az_slot_table_set_text(seat->message, message);
+		az_slot_table_end(table, slot, seat, true);
+		seat->due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 												   delay);
-		refusals = slot->failures;
+		refusals = seat->failures;
 	}
 	az_slot_table_unlock(table);
 	return refusals;
@@ -133,12 +132,13 @@ void
 az_slot_start_forget(const AzSlotStart *start)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_EXCLUSIVE);
-	AzSlot	   *slot = az_slot_table_of(table, start);
+	AzSlot	   *slot = &table->slots[start->slot];
+	AzSeat	   *seat = az_slot_table_of(table, start);
 
-	if (slot != NULL)
+	if (seat != NULL)
 	{
 		slot->wanted = false;
-		az_slot_table_end(table, slot, false);
+		az_slot_table_end(table, slot, seat, false);
 	}
 	az_slot_table_unlock(table);
 }
@@ -147,10 +147,11 @@ void
 az_slot_start_lose(const AzSlotStart *start)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_EXCLUSIVE);
-	AzSlot	   *slot = az_slot_table_of(table, start);
+	AzSlot	   *slot = &table->slots[start->slot];
+	AzSeat	   *seat = az_slot_table_of(table, start);
 
-	if (slot != NULL && slot->state != AZ_SLOT_ABSENT)
-		az_slot_table_end(table, slot, true);
+	if (seat != NULL && seat->state != AZ_SLOT_ABSENT)
+		az_slot_table_end(table, slot, seat, true);
 	az_slot_table_unlock(table);
 }
 
@@ -163,21 +164,42 @@ leave_supervision(int code, Datum arg)
 	az_slot_table_unlock(table);
 }
 
-static bool
-is_startable(const AzSlot *slot)
+/* Those whose process never came; the caller holds the lock. */
+static void
+undo_starts(AzSlotTable *table, AzSlot *slot)
 {
-	return OidIsValid(slot->database) && slot->wanted && slot->held == 0 &&
-		slot->state == AZ_SLOT_ABSENT;
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+	{
+		AzSeat	   *seat = &slot->seats[i];
+
+		if (seat->state != AZ_SLOT_ABSENT && seat->pid == 0)
+			az_slot_table_end(table, slot, seat, false);
+	}
+}
+
+/* The first worker finds out whether there is an extension, and listens. */
+static bool
+is_startable(const AzSlot *slot, int number)
+{
+	const AzSeat *seat = &slot->seats[number];
+
+	return az_slot_table_wants(slot, number) && slot->held == 0 &&
+		seat->state == AZ_SLOT_ABSENT &&
+		(number == 0 || az_slot_table_has(slot, seat, AZ_SLOT_RUNNING) ||
+		 az_slot_table_has(slot, seat, AZ_SLOT_STOPPING));
 }
 
 /* ABSENT -> STARTING; the caller holds the lock. */
 static void
-begin_start(AzSlotTable *table, AzSlot *slot, AzSlotStart *start)
+begin_start(AzSlotTable *table, AzSlot *slot, int number, AzSlotStart *start)
 {
-	slot->generation++;
-	slot->look = false;
-	az_slot_table_set_state(slot, AZ_SLOT_STARTING);
+	AzSeat	   *seat = &slot->seats[number];
+
+	seat->generation++;
+	seat->look = false;
+	az_slot_table_set_state(slot, seat, AZ_SLOT_STARTING);
 	start->slot = slot - table->slots;
+	start->number = number;
 	start->database = slot->database;
-	start->generation = slot->generation;
+	start->generation = seat->generation;
 }

@@ -17,12 +17,13 @@ extern bool az_slot_start_take_overflow(void);
 extern bool az_slot_start_want(Oid database);
 
 /*
- * ABSENT -> STARTING for a slot that is due; false when none is.  Then
- * "wait_ms" says when to ask again, -1 = when woken.
+ * ABSENT -> STARTING for a worker that is due, one of the least number; false
+ * when none is.  Only numbers below "below" count.  Then "wait_ms" says when
+ * to ask again, -1 = when woken.
  */
-extern bool az_slot_start_take(AzSlotStart *start, long *wait_ms);
+extern bool az_slot_start_take(int below, AzSlotStart *start, long *wait_ms);
 
-/* The same for the slot of this database only. */
+/* The same for the first worker of this database only. */
 extern bool az_slot_start_take_for(Oid database, AzSlotStart *start);
 
 /* Whether the worker has not yet found out if there is an extension. */
@@ -35,7 +36,7 @@ extern bool az_slot_start_is_open(const AzSlotStart *start);
 extern int	az_slot_start_refuse(const AzSlotStart *start,
 								 const char *message);
 
-/* STARTING -> ABSENT and free: there is no such database. */
+/* STARTING -> ABSENT and not wanted: there is no such database. */
 extern void az_slot_start_forget(const AzSlotStart *start);
 
 /* any -> ABSENT, if this start's process ended without a word. */

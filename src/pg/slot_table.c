@@ -1,6 +1,8 @@
 /* The slots in shared memory: how they are found, and their states. */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -23,7 +25,10 @@ static void request_memory(void);
 static void set_up_memory(void);
 static Size memory_size(void);
 static void init_slot(AzSlot *slot);
-static TimestampTz next_start(const AzSlot *slot, bool failed);
+static void init_seat(AzSeat *seat);
+static void clear_seat(AzSeat *seat);
+static void choose_leader(AzSlot *slot);
+static TimestampTz next_start(const AzSeat *seat, bool failed);
 
 void
 az_slots_install(void)
@@ -76,19 +81,36 @@ az_slot_table_claim(AzSlotTable *table, Oid database)
 	return slot;
 }
 
-AzSlot *
+AzSeat *
 az_slot_table_of(AzSlotTable *table, const AzSlotStart *start)
 {
 	AzSlot	   *slot = &table->slots[start->slot];
+	AzSeat	   *seat = &slot->seats[start->number];
 
 	if (slot->database != start->database ||
-		slot->generation != start->generation)
+		seat->generation != start->generation)
 		return NULL;
-	return slot;
+	return seat;
+}
+
+bool
+az_slot_table_wants(const AzSlot *slot, int number)
+{
+	return OidIsValid(slot->database) && slot->wanted &&
+		number < slot->workers;
+}
+
+bool
+az_slot_table_has(const AzSlot *slot, const AzSeat *but, AzSlotState state)
+{
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		if (&slot->seats[i] != but && slot->seats[i].state == state)
+			return true;
+	return false;
 }
 
 void
-az_slot_table_set_state(AzSlot *slot, AzSlotState state)
+az_slot_table_set_state(AzSlot *slot, AzSeat *seat, AzSlotState state)
 {
 #ifdef USE_ASSERT_CHECKING
 	static const int followers[] = {
@@ -100,38 +122,65 @@ az_slot_table_set_state(AzSlot *slot, AzSlotState state)
 		[AZ_SLOT_STOPPING] = 1 << AZ_SLOT_ABSENT
 	};
 
-	Assert(followers[slot->state] & 1 << state);
+	Assert(followers[seat->state] & 1 << state);
 #endif
-	slot->state = state;
+	seat->state = state;
+	choose_leader(slot);
 }
 
 void
-az_slot_table_end(AzSlotTable *table, AzSlot *slot, bool failed)
+az_slot_table_end(AzSlotTable *table, AzSlot *slot, AzSeat *seat, bool failed)
 {
-	slot->failures = failed ? slot->failures + 1 : 0;
-	slot->due_at = next_start(slot, failed);
-	az_slot_table_set_state(slot, AZ_SLOT_ABSENT);
-	slot->pid = 0;
-	slot->latch = NULL;
-	slot->listening[0] = '\0';
+	seat->failures = failed ? seat->failures + 1 : 0;
+	seat->due_at = next_start(seat, failed);
+	seat->pid = 0;
+	seat->latch = NULL;
+	seat->port = AZ_SEAT_DEAF;
+	seat->listening[0] = '\0';
+	az_slot_table_set_state(slot, seat, AZ_SLOT_ABSENT);
+	if (!az_slot_table_wants(slot, seat - slot->seats))
+		clear_seat(seat);
 	az_slot_table_tidy(slot);
+	/* A sibling may wait for the port. */
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		az_slot_table_wake(&slot->seats[i]);
 	ConditionVariableBroadcast(&table->absent);
 	az_slot_table_wake_supervisor(table);
 }
 
 void
+az_slot_table_ask_stop(AzSlot *slot, AzSeat *seat, bool hurry)
+{
+	if (seat->state == AZ_SLOT_ABSENT ||
+		(seat->state == AZ_SLOT_STOPPING && !hurry))
+		return;
+	if (seat->state != AZ_SLOT_STOPPING)
+		az_slot_table_set_state(slot, seat, AZ_SLOT_STOPPING);
+	if (seat->pid != 0)
+		kill(seat->pid, SIGTERM);
+}
+
+void
+az_slot_table_wake(const AzSeat *seat)
+{
+	if (seat->pid != 0)
+		SetLatch(seat->latch);
+}
+
+void
 az_slot_table_tidy(AzSlot *slot)
 {
-	if (slot->state != AZ_SLOT_ABSENT || slot->wanted || slot->held > 0)
+	if (slot->wanted || slot->held > 0)
 		return;
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		if (slot->seats[i].state != AZ_SLOT_ABSENT)
+			return;
 	slot->database = InvalidOid;
-	slot->look = false;
-	slot->failures = 0;
-	slot->due_at = 0;
-	slot->started_at = 0;
+	slot->workers = 1;
 	pg_atomic_write_u32(&slot->sequence, InvalidOid);
 	pg_atomic_write_u64(&slot->horizon, 0);
-	slot->message[0] = '\0';
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		clear_seat(&slot->seats[i]);
 }
 
 void
@@ -196,27 +245,68 @@ memory_size(void)
 static void
 init_slot(AzSlot *slot)
 {
+	slot->workers = 1;
+	pg_atomic_init_u32(&slot->leader, 0);
 	pg_atomic_init_u64(&slot->components_generation, 0);
 	pg_atomic_init_u32(&slot->sequence, InvalidOid);
-	pg_atomic_init_u32(&slot->moved, 0);
 	pg_atomic_init_u64(&slot->horizon, 0);
-	pg_atomic_init_u64(&slot->commands, 0);
-	pg_atomic_init_u64(&slot->rejected, 0);
-	pg_atomic_init_u64(&slot->events, 0);
-	pg_atomic_init_u64(&slot->batches, 0);
-	pg_atomic_init_u64(&slot->transactions, 0);
-	pg_atomic_init_u64(&slot->connections, 0);
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		init_seat(&slot->seats[i]);
+}
+
+static void
+init_seat(AzSeat *seat)
+{
+	pg_atomic_init_u32(&seat->moved, 0);
+	pg_atomic_init_u64(&seat->commands, 0);
+	pg_atomic_init_u64(&seat->rejected, 0);
+	pg_atomic_init_u64(&seat->events, 0);
+	pg_atomic_init_u64(&seat->batches, 0);
+	pg_atomic_init_u64(&seat->transactions, 0);
+	pg_atomic_init_u64(&seat->connections, 0);
+}
+
+/* Of one that has no process. */
+static void
+clear_seat(AzSeat *seat)
+{
+	seat->look = false;
+	seat->failures = 0;
+	seat->due_at = 0;
+	seat->started_at = 0;
+	seat->message[0] = '\0';
+}
+
+/*
+ * Who leads goes on while it runs, and also while it ends, as long as nobody
+ * else runs; who leads from now on is woken.
+ */
+static void
+choose_leader(AzSlot *slot)
+{
+	uint32		old = pg_atomic_read_u32(&slot->leader);
+
+	if (slot->seats[old].state == AZ_SLOT_RUNNING)
+		return;
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+	{
+		if (slot->seats[i].state != AZ_SLOT_RUNNING)
+			continue;
+		pg_atomic_write_u32(&slot->leader, i);
+		az_slot_table_wake(&slot->seats[i]);
+		return;
+	}
 }
 
 /* At most one start a second; each failure in a row doubles the delay. */
 static TimestampTz
-next_start(const AzSlot *slot, bool failed)
+next_start(const AzSeat *seat, bool failed)
 {
 	long		delay = RESTART_DELAY_MS;
 
 	if (!failed)
-		return TimestampTzPlusMilliseconds(slot->started_at, delay);
-	for (int i = 1; i < slot->failures && delay < MAX_RESTART_DELAY_MS; i++)
+		return TimestampTzPlusMilliseconds(seat->started_at, delay);
+	for (int i = 1; i < seat->failures && delay < MAX_RESTART_DELAY_MS; i++)
 		delay *= 2;
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 									   Min(delay, MAX_RESTART_DELAY_MS));

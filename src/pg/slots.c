@@ -1,8 +1,6 @@
 /* What any process may see of the slots, and ask of them. */
 #include "postgres.h"
 
-#include <signal.h>
-
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -12,7 +10,9 @@
 #define AWAIT_ABSENT_MS 10000
 
 static AzSlot *slot_of_this_database(AzSlotTable *table);
-static void ask_stop(AzSlot *slot, bool hurry);
+static void look_again(AzSlot *slot);
+static void be_due(AzSlot *slot);
+static void ask_all_to_stop(AzSlot *slot, bool hurry);
 static bool has_worker(Oid database);
 
 bool
@@ -28,26 +28,29 @@ az_slots_count(void)
 }
 
 void
-az_slots_view(int index, AzSlotView *view)
+az_slots_view(int index, int number, AzSlotView *view)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_SHARED);
 	AzSlot	   *slot = &table->slots[index];
+	AzSeat	   *seat = &slot->seats[number];
+	bool		is_used = number == 0 || seat->state != AZ_SLOT_ABSENT ||
+	az_slot_table_wants(slot, number);
 
-	view->database = slot->database;
-	view->state = slot->state;
-	view->pid = slot->pid;
-	view->started_at = slot->started_at;
-	memcpy(view->listening, slot->listening, sizeof(view->listening));
-	memcpy(view->message, slot->message, sizeof(view->message));
+	view->database = is_used ? slot->database : InvalidOid;
+	view->state = seat->state;
+	view->pid = seat->pid;
+	view->started_at = seat->started_at;
+	memcpy(view->listening, seat->listening, sizeof(view->listening));
+	memcpy(view->message, seat->message, sizeof(view->message));
 	az_slot_table_unlock(table);
 
 	memset(&view->stats, 0, sizeof(view->stats));
-	view->stats.commands = pg_atomic_read_u64(&slot->commands);
-	view->stats.rejected = pg_atomic_read_u64(&slot->rejected);
-	view->stats.events = pg_atomic_read_u64(&slot->events);
-	view->stats.batches = pg_atomic_read_u64(&slot->batches);
-	view->stats.transactions = pg_atomic_read_u64(&slot->transactions);
-	view->stats.connections = pg_atomic_read_u64(&slot->connections);
+	view->stats.commands = pg_atomic_read_u64(&seat->commands);
+	view->stats.rejected = pg_atomic_read_u64(&seat->rejected);
+	view->stats.events = pg_atomic_read_u64(&seat->events);
+	view->stats.batches = pg_atomic_read_u64(&seat->batches);
+	view->stats.transactions = pg_atomic_read_u64(&seat->transactions);
+	view->stats.connections = pg_atomic_read_u64(&seat->connections);
 }
 
 const char *
@@ -77,11 +80,9 @@ az_slots_look(Oid database, bool at_once)
 	if (slot != NULL)
 	{
 		slot->wanted = true;
-		slot->look = true;
+		look_again(slot);
 		if (at_once)
-			slot->due_at = 0;
-		if (slot->pid != 0)
-			SetLatch(slot->latch);
+			be_due(slot);
 	}
 	else
 		table->overflow = true;
@@ -102,9 +103,7 @@ az_slots_dismiss(Oid database)
 	if (slot != NULL)
 	{
 		slot->wanted = false;
-		slot->look = true;
-		if (slot->pid != 0)
-			SetLatch(slot->latch);
+		look_again(slot);
 		az_slot_table_tidy(slot);
 	}
 	az_slot_table_unlock(table);
@@ -122,8 +121,8 @@ az_slots_restart(Oid database)
 	slot = az_slot_table_find(table, database);
 	if (slot != NULL)
 	{
-		slot->due_at = 0;
-		ask_stop(slot, false);
+		be_due(slot);
+		ask_all_to_stop(slot, false);
 		az_slot_table_wake_supervisor(table);
 	}
 	az_slot_table_unlock(table);
@@ -142,7 +141,7 @@ az_slots_hold(Oid database)
 	if (slot != NULL)
 	{
 		slot->held++;
-		ask_stop(slot, true);
+		ask_all_to_stop(slot, true);
 	}
 	az_slot_table_unlock(table);
 	return slot != NULL;
@@ -157,7 +156,7 @@ az_slots_release(Oid database)
 	if (slot != NULL && slot->held > 0)
 	{
 		slot->held--;
-		slot->due_at = 0;
+		be_due(slot);
 		az_slot_table_tidy(slot);
 		az_slot_table_wake_supervisor(table);
 	}
@@ -195,8 +194,8 @@ az_slots_components_changed(Oid database)
 	if (slot != NULL)
 	{
 		pg_atomic_fetch_add_u64(&slot->components_generation, 1);
-		if (slot->pid != 0)
-			SetLatch(slot->latch);
+		for (int i = 0; i < AZ_MAX_WORKERS; i++)
+			az_slot_table_wake(&slot->seats[i]);
 	}
 	az_slot_table_unlock(table);
 }
@@ -223,10 +222,15 @@ az_slots_log_moved(void)
 		return;
 	table = az_slot_table_lock(LW_SHARED);
 	slot = az_slot_table_find(table, MyDatabaseId);
-	/* The engine itself looks after its own transactions unasked. */
-	if (slot != NULL && pg_atomic_exchange_u32(&slot->moved, 1) == 0 &&
-		slot->pid != 0 && slot->pid != MyProcPid)
-		SetLatch(slot->latch);
+	for (int i = 0; slot != NULL && i < slot->workers; i++)
+	{
+		AzSeat	   *seat = &slot->seats[i];
+
+		/* A worker itself looks after its own transactions unasked. */
+		if (pg_atomic_exchange_u32(&seat->moved, 1) == 0 &&
+			seat->pid != MyProcPid)
+			az_slot_table_wake(seat);
+	}
 	az_slot_table_unlock(table);
 }
 
@@ -270,20 +274,29 @@ slot_of_this_database(AzSlotTable *table)
 	return last;
 }
 
-/*
- * Tells a worker to end; the caller holds the lock.  "hurry" tells also one
- * that is already ending, which makes it leave at once.
- */
+/* The three below: of all workers; the caller holds the lock. */
 static void
-ask_stop(AzSlot *slot, bool hurry)
+look_again(AzSlot *slot)
 {
-	if (slot->state == AZ_SLOT_ABSENT ||
-		(slot->state == AZ_SLOT_STOPPING && !hurry))
-		return;
-	if (slot->state != AZ_SLOT_STOPPING)
-		az_slot_table_set_state(slot, AZ_SLOT_STOPPING);
-	if (slot->pid != 0)
-		kill(slot->pid, SIGTERM);
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+	{
+		slot->seats[i].look = true;
+		az_slot_table_wake(&slot->seats[i]);
+	}
+}
+
+static void
+be_due(AzSlot *slot)
+{
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		slot->seats[i].due_at = 0;
+}
+
+static void
+ask_all_to_stop(AzSlot *slot, bool hurry)
+{
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		az_slot_table_ask_stop(slot, &slot->seats[i], hurry);
 }
 
 static bool
@@ -291,8 +304,10 @@ has_worker(Oid database)
 {
 	AzSlotTable *table = az_slot_table_lock(LW_SHARED);
 	AzSlot	   *slot = az_slot_table_find(table, database);
-	bool		has = slot != NULL && slot->state != AZ_SLOT_ABSENT;
+	bool		has = false;
 
+	for (int i = 0; slot != NULL && i < AZ_MAX_WORKERS; i++)
+		has = has || slot->seats[i].state != AZ_SLOT_ABSENT;
 	az_slot_table_unlock(table);
 	return has;
 }

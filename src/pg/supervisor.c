@@ -48,8 +48,8 @@ typedef struct AzSupervisor
 	List	   *unseen;			/* databases to look into, oids */
 	AzSlotStart probe;			/* the one looked into; slot -1 = none */
 	List	   *workers;		/* of AzWorker */
-	Oid			starved;		/* a database whose want of a process was
-								 * told; InvalidOid = none */
+	AzSlotStart starved;		/* whose want of a process was told; database
+								 * InvalidOid = none */
 	bool		warned_slots;	/* about the present want of slots */
 } AzSupervisor;
 
@@ -66,10 +66,11 @@ static void list_databases(AzSupervisor *supervisor);
 static bool probe_next(AzSupervisor *supervisor);
 static long start_all(AzSupervisor *supervisor);
 static bool start_worker(AzSupervisor *supervisor, const AzSlotStart *start);
-static void be_content(AzSupervisor *supervisor, Oid database);
+static void be_content(AzSupervisor *supervisor, const AzSlotStart *start);
 static void describe_worker(BackgroundWorker *worker,
 							const AzSlotStart *start);
-static void warn_of_workers(AzSupervisor *supervisor, Oid database);
+static void warn_of_workers(AzSupervisor *supervisor,
+							const AzSlotStart *start);
 static void warn_of_slots(AzSupervisor *supervisor);
 static void wait_for_news(long timeout_ms);
 
@@ -213,14 +214,19 @@ probe_next(AzSupervisor *supervisor)
 	return false;
 }
 
-/* Starts every worker that is due; when the next one is, or -1. */
+/*
+ * Starts every worker that is due; when the next one is, or -1.  While not
+ * all databases have been looked into, each gets one worker at most, so that
+ * each gets one.
+ */
 static long
 start_all(AzSupervisor *supervisor)
 {
+	int			below = supervisor->probe.slot >= 0 ? 1 : AZ_MAX_WORKERS;
 	AzSlotStart start;
 	long		wait_ms;
 
-	while (az_slot_start_take(&start, &wait_ms))
+	while (az_slot_start_take(below, &start, &wait_ms))
 		start_worker(supervisor, &start);
 	return wait_ms;
 }
@@ -233,7 +239,7 @@ start_worker(AzSupervisor *supervisor, const AzSlotStart *start)
 
 	if (!az_catalog_scan_has_database(start->database))
 	{
-		be_content(supervisor, start->database);
+		be_content(supervisor, start);
 		az_slot_start_forget(start);
 		return false;
 	}
@@ -245,27 +251,28 @@ start_worker(AzSupervisor *supervisor, const AzSlotStart *start)
 		pfree(worker);
 		/* The first time it may be a probe that is just about to end. */
 		if (az_slot_start_refuse(start, WANT_OF_WORKERS) > 1)
-			warn_of_workers(supervisor, start->database);
+			warn_of_workers(supervisor, start);
 		return false;
 	}
 	supervisor->workers = lappend(supervisor->workers, worker);
-	be_content(supervisor, start->database);
+	be_content(supervisor, start);
 	return true;
 }
 
-/* The database does not wait for a process any more. */
+/* The worker does not wait for a process any more. */
 static void
-be_content(AzSupervisor *supervisor, Oid database)
+be_content(AzSupervisor *supervisor, const AzSlotStart *start)
 {
-	if (supervisor->starved == database)
-		supervisor->starved = InvalidOid;
+	if (supervisor->starved.database == start->database &&
+		supervisor->starved.number == start->number)
+		supervisor->starved.database = InvalidOid;
 }
 
 static void
 describe_worker(BackgroundWorker *worker, const AzSlotStart *start)
 {
-	snprintf(worker->bgw_name, BGW_MAXLEN, "angzarr engine of database %u",
-			 start->database);
+	snprintf(worker->bgw_name, BGW_MAXLEN, "angzarr engine %d of database %u",
+			 start->number, start->database);
 	strlcpy(worker->bgw_type, "angzarr engine", BGW_MAXLEN);
 	worker->bgw_flags = BGWORKER_SHMEM_ACCESS |
 		BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -277,13 +284,13 @@ describe_worker(BackgroundWorker *worker, const AzSlotStart *start)
 	memcpy(worker->bgw_extra, start, sizeof(*start));
 }
 
-/* Once for as long as that database waits. */
+/* Once for as long as that worker waits. */
 static void
-warn_of_workers(AzSupervisor *supervisor, Oid database)
+warn_of_workers(AzSupervisor *supervisor, const AzSlotStart *start)
 {
-	if (OidIsValid(supervisor->starved))
+	if (OidIsValid(supervisor->starved.database))
 		return;
-	supervisor->starved = database;
+	supervisor->starved = *start;
 	ereport(WARNING,
 			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 			 errmsg("could not start an angzarr engine: no background worker process is free"),

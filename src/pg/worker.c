@@ -1,5 +1,5 @@
 /*
- * The process that turns the engine of one database.
+ * The process that turns an engine of one database, which may have several.
  *
  * It looks for the extension first: without it the process goes away, with
  * one of another version than the library, or in a copy that nobody has
@@ -70,8 +70,11 @@ static void create_hurry_timer(void);
 static void find_extension(AzWorker *worker);
 static void end(AzWorker *worker, AzSlotEnd how) pg_attribute_noreturn();
 static void note_invalidation(Datum arg, Oid relation);
+static void end_if_too_many(AzWorker *worker);
 static void start_engine(AzWorker *worker);
+static bool may_serve(AzWorker *worker);
 static void take_settings(AzWorker *worker);
+static void create_engine(AzWorker *worker);
 static void complain(const char *message, const char *hint);
 static void create_events(AzWorker *worker);
 static void reload_if_asked(AzWorker *worker);
@@ -99,6 +102,7 @@ angzarr_engine_main(Datum arg)
 										ALLOCSET_DEFAULT_SIZES);
 	worker.db = az_spi_db_create(az_slot_own_components_generation,
 								 az_slot_own_log_generation);
+	end_if_too_many(&worker);
 	find_extension(&worker);
 	start_engine(&worker);
 	create_events(&worker);
@@ -194,6 +198,7 @@ static void
 end(AzWorker *worker, AzSlotEnd how)
 {
 	how_it_ends = how;
+	az_slot_own_close();
 	az_engine_free(worker->engine);
 	proc_exit(0);
 }
@@ -205,30 +210,78 @@ note_invalidation(Datum arg, Oid relation)
 		may_be_gone = true;
 }
 
+/* The setting may have changed since this worker was asked for. */
+static void
+end_if_too_many(AzWorker *worker)
+{
+	if (az_slot_own_number() < az_guc_workers)
+		return;
+	az_slot_own_set_workers(az_guc_workers);
+	end(worker, AZ_SLOT_STOPPED);
+}
+
 /* Or stays idle with a message; ends the process if it may go better later. */
 static void
 start_engine(AzWorker *worker)
 {
-	AzArena    *arena;
-	AzError		error = {0};
+	if (!may_serve(worker))
+	{
+		az_slot_own_idle();
+		return;
+	}
+	take_settings(worker);
+	for (;;)
+	{
+		if (!az_slot_own_open(&worker->settings))
+			end(worker, AZ_SLOT_STOPPED);
+		create_engine(worker);
+		if (az_slot_own_run(az_engine_listening(worker->engine)))
+			break;
+		az_engine_free(worker->engine);
+		worker->engine = NULL;
+	}
+	az_slot_own_set_workers(az_guc_workers);
+}
 
+/* Complains of what hinders it. */
+static bool
+may_serve(AzWorker *worker)
+{
 	if (strcmp(worker->version, AZ_VERSION) != 0)
 	{
 		complain(psprintf("extension angzarr has version %s, but the loaded library has version %s",
 						  worker->version, AZ_VERSION),
 				 "Run ALTER EXTENSION angzarr UPDATE, or restart the server to load the library anew.");
-		az_slot_own_idle();
-		return;
+		return false;
 	}
 	if (!az_spi_activation_is_here())
 	{
 		complain("it is a copy of another database",
 				 "Run SELECT angzarr.activate() in it, if its engine shall call the registered components.");
-		az_slot_own_idle();
-		return;
+		return false;
 	}
-	take_settings(worker);
-	arena = az_arena_create();
+	return true;
+}
+
+/* The strings are copied, so that they can be compared after a reload. */
+static void
+take_settings(AzWorker *worker)
+{
+	AzEngineSettings *settings = &worker->settings;
+
+	az_guc_engine_settings(settings);
+	settings->worker = az_slot_own_number();
+	settings->listen_addresses = pstrdup(settings->listen_addresses);
+	settings->socket_directory = pstrdup(settings->socket_directory);
+}
+
+/* Ends the process when that cannot be had. */
+static void
+create_engine(AzWorker *worker)
+{
+	AzArena    *arena = az_arena_create();
+	AzError		error = {0};
+
 	if (arena != NULL)
 		worker->engine = az_engine_create(worker->db, &worker->settings,
 										  arena, &error);
@@ -240,18 +293,6 @@ start_engine(AzWorker *worker)
 		end(worker, AZ_SLOT_FAILED);
 	}
 	az_arena_free(arena);
-	az_slot_own_run(az_engine_listening(worker->engine));
-}
-
-/* The strings are copied, so that they can be compared after a reload. */
-static void
-take_settings(AzWorker *worker)
-{
-	AzEngineSettings *settings = &worker->settings;
-
-	az_guc_engine_settings(settings);
-	settings->listen_addresses = pstrdup(settings->listen_addresses);
-	settings->socket_directory = pstrdup(settings->socket_directory);
 }
 
 /* Logged once, not at each attempt; view workers shows it all the time. */
@@ -259,6 +300,7 @@ static void
 complain(const char *message, const char *hint)
 {
 	const char *database = az_catalog_scan_database_name();
+	int			number = az_slot_own_number();
 
 	if (!az_slot_own_complain(message))
 		return;
@@ -266,6 +308,7 @@ complain(const char *message, const char *hint)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("angzarr does not serve database \"%s\": %s",
 					database, message),
+			 number > 0 ? errdetail("Worker %d of that database does not; others may.", number) : 0,
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
@@ -298,6 +341,8 @@ reload_if_asked(AzWorker *worker)
 		return;
 	az_guc_engine_settings(&settings);
 	az_engine_apply(worker->engine, &settings);
+	if (!ShutdownRequestPending)
+		az_slot_own_set_workers(az_guc_workers);
 	if (!az_guc_is_applicable(&worker->settings, &settings) &&
 		!ShutdownRequestPending)
 	{
@@ -339,7 +384,9 @@ has_ended(AzWorker *worker)
 		worker->is_draining = true;
 		worker->drain_begun_at = GetCurrentTimestamp();
 		az_slot_own_stop();
+		az_slot_own_close();
 		az_engine_drain(worker->engine);
+		az_slot_own_closed();
 	}
 	return az_engine_is_drained(worker->engine) || drain_left_ms(worker) == 0;
 }
