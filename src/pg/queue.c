@@ -1,6 +1,12 @@
 /*
  * What a session has to tell supervisor and engine when its transaction
- * ends.  What a subtransaction that was rolled back has left here does no
+ * ends.
+ *
+ * It is told last of all, after the other processes have been told that what
+ * they know of the catalogs is out of date: an engine that looks sooner may
+ * still see the extension as it was, and not look again.
+ *
+ * What a subtransaction that was rolled back has left here does no
  * harm: whoever is told looks for itself.
  */
 #include "postgres.h"
@@ -10,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include "pg/catalog_scan.h"
 #include "pg/queue.h"
@@ -22,9 +29,12 @@ static List *held;
 static bool components_changed;
 static bool extension_changed;
 static bool extension_is_there; /* known from just before the commit on */
+static bool is_committed;		/* and not told yet */
 
 static void add(List **list, Oid database);
 static void end_transaction(XactEvent event, void *arg);
+static void release(ResourceReleasePhase phase, bool commits, bool is_top_level,
+					void *arg);
 static void tell(void);
 static void forget(void);
 
@@ -32,6 +42,7 @@ void
 az_queue_install(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
+	RegisterResourceReleaseCallback(release, NULL);
 }
 
 void
@@ -85,8 +96,6 @@ add(List **list, Oid database)
 static void
 end_transaction(XactEvent event, void *arg)
 {
-	ListCell   *cell;
-
 	/* The last moment at which catalogs can be read. */
 	if (event == XACT_EVENT_PRE_COMMIT && extension_changed)
 		extension_is_there =
@@ -94,11 +103,19 @@ end_transaction(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)
 		return;
-	if (event == XACT_EVENT_COMMIT)
-		tell();
-	foreach(cell, held)
-		if (OidIsValid(lfirst_oid(cell)))
-		az_slots_release(lfirst_oid(cell));
+	is_committed = event == XACT_EVENT_COMMIT;
+	if (!is_committed)
+		forget();
+}
+
+/* Called for each resource owner of the transaction; the first one tells. */
+static void
+release(ResourceReleasePhase phase, bool commits, bool is_top_level, void *arg)
+{
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_committed)
+		return;
+	is_committed = false;
+	tell();
 	forget();
 }
 
@@ -119,9 +136,15 @@ tell(void)
 		az_slots_components_changed(MyDatabaseId);
 }
 
+/* Holds end either way. */
 static void
 forget(void)
 {
+	ListCell   *cell;
+
+	foreach(cell, held)
+		if (OidIsValid(lfirst_oid(cell)))
+		az_slots_release(lfirst_oid(cell));
 	to_look = NIL;
 	to_restart = NIL;
 	held = NIL;
