@@ -174,6 +174,24 @@ is_replaced('one', 0, $first, 'the first one is replaced too');
 is(pid_of('one', 1), $second, 'and the second is not disturbed');
 ok(-S "$directory/.s.angzarr.$port", 'the socket file of the first has its successor');
 
+# All at once, by both ways: whichever comes first, they never take each other for a stranger.
+$offset = -s $node->logfile;
+foreach my $round (1 .. 4)
+{
+	($first, $second) = (pid_of('one', 0), pid_of('one', 1));
+	$node->safe_psql('postgres',
+		$round % 2
+		? "SELECT pg_terminate_backend(p) FROM unnest(ARRAY[$first, $second]) AS p"
+		: "ALTER DATABASE one SET angzarr.max_jobs = $round");
+	is_replaced('one', 0, $first, "both ended, the first comes back ($round)");
+	is_replaced('one', 1, $second, "and the second ($round)");
+}
+is(log_counts($node, qr/does not serve database "one"/, $offset), 0, 'without finding the port in use by each other');
+$first = pid_of('one', 0);
+terminate($first);
+is_replaced('one', 0, $first, 'the second is the one that has run for longer');
+$second = pid_of('one', 1);
+
 # ---- one of them tells listeners, all are told of components ----
 
 # The process that notifies of an append.
