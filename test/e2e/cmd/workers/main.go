@@ -41,7 +41,7 @@ func main() {
 	server := flag.String("server", "127.0.0.1:1310", "`host:port` of the engine")
 	psql := flag.String("psql", "psql", "the psql to run")
 	connections := flag.Int("connections", 16, "connections")
-	flag.IntVar(&t.streams, "streams", 200, "calls at one time")
+	flag.IntVar(&t.streams, "streams", 100, "calls at one time")
 	flag.IntVar(&t.commands, "commands", 20000, "commands under each strategy")
 	flag.IntVar(&t.aggregates, "aggregates", 50, "aggregates they are for")
 	flag.IntVar(&t.nWorkers, "workers", 2, "engine workers of the database")
