@@ -174,15 +174,15 @@ func (s *suite) checkSlow() {
 	bystander := s.subscribe("slow-not")
 
 	const appends = 60
-	var roots []string
+	var roots, got []string
 	for i := 0; i < appends; i++ {
 		root := uuidText(engine.NewRoot())
 		s.do("SELECT angzarr.append('sql', '%s', 0, ARRAY[angzarr.new_event('t.Big', convert_to(repeat('x', 50000), 'UTF8'))], correlation_id => 'slow');", root)
 		roots = append(roots, root)
-	}
-	var got []string
-	for _, book := range fast.take(appends) {
-		got = append(got, rootOf(book))
+		// One that keeps up, however slow this machine is.
+		if book := fast.next(); book != nil {
+			got = append(got, rootOf(book))
+		}
 	}
 	tap.Is(strings.Join(got, " "), strings.Join(roots, " "),
 		"while a slow subscriber reads nothing another one of the same correlation id is sent everything")
