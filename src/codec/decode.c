@@ -11,11 +11,10 @@
 
 #include <string.h>
 
+#include "codec/record.h"
 #include "codec/utf8.h"
 
 #define MAX_DEPTH 64			/* our own messages nest less than ten deep */
-#define MAX_VARINT 10			/* bytes */
-#define MAX_SHORT_VARINT 5		/* of a tag or a length */
 #define MAX_PATH_TEXT 256
 
 /*
@@ -28,14 +27,6 @@
 #define FREE_FIELDS 16			/* of a message, noted on protobuf-c's stack */
 #define NOTED_FIELD 64			/* each further one, with its share of growth */
 #define SMALL_BLOCK 32			/* any allocation, and a pointer to it */
-
-typedef enum WireType
-{
-	WIRE_VARINT = 0,
-	WIRE_FIXED64 = 1,
-	WIRE_LENGTH = 2,
-	WIRE_FIXED32 = 5
-} WireType;
 
 /* Where the walk is; the outermost message has no parent and no field. */
 typedef struct Place
@@ -56,14 +47,6 @@ typedef struct Walk
 	AzError    *error;
 } Walk;
 
-/* One field as it is on the wire. */
-typedef struct Field
-{
-	uint32_t	number;
-	WireType	wire;
-	AzBytes		value;			/* without tag and length */
-} Field;
-
 typedef struct Allocation
 {
 	AzArena    *arena;
@@ -71,15 +54,12 @@ typedef struct Allocation
 } Allocation;
 
 static bool check_message(Walk *walk, Place *place, AzBytes bytes);
-static bool check_field(Walk *walk, Place *place, const Field *field);
-static bool check_value(Walk *walk, Place *place, const Field *field);
+static bool check_field(Walk *walk, Place *place, const AzRecord *field);
+static bool check_value(Walk *walk, Place *place, const AzRecord *field);
 static bool check_text(Walk *walk, const Place *place, AzBytes text);
 static bool check_nested(Walk *walk, Place *place, AzBytes bytes);
 static bool check_packed(Walk *walk, const Place *place, AzBytes bytes);
-static bool take_field(AzBytes *bytes, Field *field);
-static bool take_varint(AzBytes *bytes, size_t max, uint64_t *value);
-static bool take_bytes(AzBytes *bytes, uint64_t len, AzBytes *taken);
-static WireType wire_type_of(ProtobufCType type);
+static AzWireType wire_type_of(ProtobufCType type);
 static bool charge(Walk *walk, const Place *place, size_t memory);
 static bool refuse(Walk *walk, const Place *place, const char *why);
 static void write_path(const Place *place, char *text, size_t size);
@@ -141,10 +121,10 @@ check_message(Walk *walk, Place *place, AzBytes bytes)
 		return false;
 	while (bytes.len > 0)
 	{
-		Field		field;
+		AzRecord	field;
 
 		place->field = NULL;
-		if (!take_field(&bytes, &field))
+		if (!az_record_take(&bytes, &field) || field.wire == AZ_WIRE_GROUP)
 			return refuse(walk, place, "malformed or cut off");
 		place->field =
 			protobuf_c_message_descriptor_get_field(place->type, field.number);
@@ -157,7 +137,7 @@ check_message(Walk *walk, Place *place, AzBytes bytes)
 
 /* A field of another wire type than declared is no unknown field to us. */
 static bool
-check_field(Walk *walk, Place *place, const Field *field)
+check_field(Walk *walk, Place *place, const AzRecord *field)
 {
 	const ProtobufCFieldDescriptor *declared = place->field;
 
@@ -168,14 +148,14 @@ check_field(Walk *walk, Place *place, const Field *field)
 					  sizeof(ProtobufCMessageUnknownField) + SMALL_BLOCK);
 	if (field->wire == wire_type_of(declared->type))
 		return check_value(walk, place, field);
-	if (field->wire == WIRE_LENGTH &&
+	if (field->wire == AZ_WIRE_LENGTH &&
 		declared->label == PROTOBUF_C_LABEL_REPEATED)
 		return check_packed(walk, place, field->value);
 	return refuse(walk, place, "wrong wire type");
 }
 
 static bool
-check_value(Walk *walk, Place *place, const Field *field)
+check_value(Walk *walk, Place *place, const AzRecord *field)
 {
 	switch (place->field->type)
 	{
@@ -227,86 +207,22 @@ check_nested(Walk *walk, Place *place, AzBytes bytes)
 static bool
 check_packed(Walk *walk, const Place *place, AzBytes bytes)
 {
-	WireType	wire = wire_type_of(place->field->type);
+	AzWireType	wire = wire_type_of(place->field->type);
 
-	if (wire == WIRE_FIXED32 || wire == WIRE_FIXED64)
-		return bytes.len % (wire == WIRE_FIXED32 ? 4 : 8) == 0 ||
+	if (wire == AZ_WIRE_FIXED32 || wire == AZ_WIRE_FIXED64)
+		return bytes.len % (wire == AZ_WIRE_FIXED32 ? 4 : 8) == 0 ||
 			refuse(walk, place, "malformed or cut off");
 	while (bytes.len > 0)
 	{
 		uint64_t	value;
 
-		if (!take_varint(&bytes, MAX_VARINT, &value))
+		if (!az_record_take_varint(&bytes, &value))
 			return refuse(walk, place, "malformed or cut off");
 	}
 	return true;
 }
 
-/* Takes one field off the front; false when there is none. */
-static bool
-take_field(AzBytes *bytes, Field *field)
-{
-	uint64_t	tag;
-	uint64_t	len;
-
-	if (!take_varint(bytes, MAX_SHORT_VARINT, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
-		return false;
-	field->number = (uint32_t) (tag >> 3);
-	field->wire = (WireType) (tag & 7);
-	field->value = (AzBytes)
-	{
-		bytes->data, 0
-	};
-	switch (field->wire)
-	{
-		case WIRE_VARINT:
-			return take_varint(bytes, MAX_VARINT, &len);
-		case WIRE_FIXED64:
-			return take_bytes(bytes, 8, &field->value);
-		case WIRE_LENGTH:
-			return take_varint(bytes, MAX_SHORT_VARINT, &len) &&
-				take_bytes(bytes, len, &field->value);
-		case WIRE_FIXED32:
-			return take_bytes(bytes, 4, &field->value);
-		default:
-			return false;
-	}
-}
-
-static bool
-take_varint(AzBytes *bytes, size_t max, uint64_t *value)
-{
-	*value = 0;
-	for (size_t i = 0; i < bytes->len && i < max; i++)
-	{
-		uint8_t		byte = bytes->data[i];
-
-		*value |= (uint64_t) (byte & 0x7F) << (7 * i);
-		if (byte < 0x80)
-		{
-			bytes->data += i + 1;
-			bytes->len -= i + 1;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-take_bytes(AzBytes *bytes, uint64_t len, AzBytes *taken)
-{
-	if (len > bytes->len)
-		return false;
-	*taken = (AzBytes)
-	{
-		bytes->data, (size_t) len
-	};
-	bytes->data += len;
-	bytes->len -= len;
-	return true;
-}
-
-static WireType
+static AzWireType
 wire_type_of(ProtobufCType type)
 {
 	switch (type)
@@ -314,17 +230,17 @@ wire_type_of(ProtobufCType type)
 		case PROTOBUF_C_TYPE_STRING:
 		case PROTOBUF_C_TYPE_BYTES:
 		case PROTOBUF_C_TYPE_MESSAGE:
-			return WIRE_LENGTH;
+			return AZ_WIRE_LENGTH;
 		case PROTOBUF_C_TYPE_SFIXED32:
 		case PROTOBUF_C_TYPE_FIXED32:
 		case PROTOBUF_C_TYPE_FLOAT:
-			return WIRE_FIXED32;
+			return AZ_WIRE_FIXED32;
 		case PROTOBUF_C_TYPE_SFIXED64:
 		case PROTOBUF_C_TYPE_FIXED64:
 		case PROTOBUF_C_TYPE_DOUBLE:
-			return WIRE_FIXED64;
+			return AZ_WIRE_FIXED64;
 		default:
-			return WIRE_VARINT;
+			return AZ_WIRE_VARINT;
 	}
 }
 
