@@ -36,6 +36,25 @@ az_details_add(AzError *error, const AzErrorInfo *info, AzArena *arena)
 	az_encode(&status, arena, &error->details, NULL);
 }
 
+void
+az_details_rename(AzError *error, AzArena *arena)
+{
+	AzBytes		old = error->details;
+	PbStatus   *status = NULL;
+
+	error->details = (AzBytes)
+	{
+		0
+	};
+	if (old.len > 0)
+		status = az_decode(&pb_status_descriptor, old, arena, NULL);
+	if (status == NULL)
+		return;
+	status->message = az_utf8_clean(arena, error->message, MAX_MESSAGE);
+	if (status->message != NULL)
+		az_encode(status, arena, &error->details, NULL);
+}
+
 /* As a further detail, if there is room; false when memory is out. */
 static bool
 add_book(const AzErrorInfo *info, PbStatus *status, PbAny *any,

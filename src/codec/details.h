@@ -25,4 +25,10 @@ typedef struct AzErrorInfo
 extern void az_details_add(AzError *error, const AzErrorInfo *info,
 						   AzArena *arena);
 
+/*
+ * Says the error's message in the details that came with it too: clients
+ * compare the two.  What does not decode is dropped.
+ */
+extern void az_details_rename(AzError *error, AzArena *arena);
+
 #endif

@@ -15,6 +15,7 @@
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
 #include "pipeline/repeat.h"
+#include "pipeline/replay.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
 #include "store/dead_letters.h"
@@ -36,6 +37,7 @@ struct AzCommandJob
 	AzEvent    *events;
 	size_t		n_events;
 	const AzSnapshot *snapshot;
+	AzReplay	replay;
 	AzCommit	commit;
 	PbCommandResponse response;
 };
@@ -57,6 +59,12 @@ static AzStepResult take_answer(AzJob *job);
 static AzStepResult take_business_response(AzCommandJob *command,
 										   const PbBusinessResponse *answer);
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
+static AzStepResult load_expected(AzJob *job);
+static AzStepResult take_expected(AzJob *job);
+static AzStepResult call_replay(AzJob *job);
+static AzStepResult take_state(AzJob *job);
+static AzStepResult unless_refused(AzCommandJob *command,
+								   AzStepResult result);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
 static AzStepResult overtaken(AzCommandJob *command);
@@ -69,6 +77,10 @@ static const AzStep steps[] = {
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
 	{"file refusal", AZ_STEP_LOCAL, file_refusal, take_filed},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
+	{"load expected", AZ_STEP_LOCAL, load_expected, take_expected},
+	{"replay expected", AZ_STEP_REMOTE, call_replay, take_state},
+	{"replay actual", AZ_STEP_REMOTE, call_replay, take_state},
+	{"replay new", AZ_STEP_REMOTE, call_replay, take_state},
 	{"merge and append", AZ_STEP_LOCAL, append_events, take_append},
 	{NULL}
 };
@@ -213,6 +225,7 @@ refuse(AzCommandJob *command)
 		.merge = command->terms.merge,
 		.expected = command->terms.expected,
 		.actual = command->load.book.next_sequence,
+		.fields = command->replay.overlap,
 		.max_details = job->jobs->settings.max_status_details
 	};
 
@@ -340,6 +353,52 @@ stamp(AzCommandJob *command, const PbEventBook *book)
 						  &job->error);
 }
 
+/* Only the events of a stale command are compared before they go on. */
+static AzStepResult
+load_expected(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+	AzReplay	replay = {
+		.target = &command->target,
+		.merge = command->terms.merge,
+		.now = &command->load.book,
+		.expected = command->terms.expected,
+		.events = command->events,
+		.count = command->n_events
+	};
+
+	command->replay = replay;
+	return az_replay_load(&command->replay, job);
+}
+
+static AzStepResult
+take_expected(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	return unless_refused(command, az_replay_loaded(&command->replay, job));
+}
+
+static AzStepResult
+call_replay(AzJob *job)
+{
+	return az_replay_call(&((AzCommandJob *) job)->replay, job);
+}
+
+static AzStepResult
+take_state(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	return unless_refused(command, az_replay_answered(&command->replay, job));
+}
+
+static AzStepResult
+unless_refused(AzCommandJob *command, AzStepResult result)
+{
+	return command->replay.is_refused ? refuse(command) : result;
+}
+
 static AzStepResult
 append_events(AzJob *job)
 {
@@ -376,7 +435,10 @@ take_append(AzJob *job)
 	}
 }
 
-/* What it was decided on is no longer so; refused, it expects what that was. */
+/*
+ * What it was decided on is no longer so.  Refused, it expects what it said,
+ * or what it was decided on when it did not say.
+ */
 static AzStepResult
 overtaken(AzCommandJob *command)
 {
@@ -386,7 +448,8 @@ overtaken(AzCommandJob *command)
 		job->restarts >= job->jobs->settings.max_append_retries)
 	{
 		command->was_overtaken = true;
-		command->terms.expected = command->load.book.next_sequence;
+		if (command->terms.merge == AZ_MERGE_AGGREGATE_HANDLES)
+			command->terms.expected = command->load.book.next_sequence;
 	}
 	return AZ_STEP_RESTART;
 }

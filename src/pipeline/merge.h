@@ -22,20 +22,30 @@ typedef struct AzConflict
 	AzMerge		merge;
 	int64_t		expected;
 	int64_t		actual;
+	const char *fields;			/* that both sides changed; NULL: not looked
+								 * at */
 	const PbEventBook *book;	/* as it is now, or NULL */
 	size_t		max_details;	/* bytes, angzarr.max_status_details */
 } AzConflict;
 
-/* Whether a command that expects one sequence may run at another. */
+/*
+ * Whether a command that expects one sequence may run at another; one that
+ * needs Replay may run, but its events must pass the comparison.
+ */
 extern bool az_merge_fits(AzMerge merge, int64_t expected, int64_t actual);
+
+/* Whether the states then, now and after it decide: COMMUTATIVE and stale. */
+extern bool az_merge_needs_replay(AzMerge merge, int64_t expected,
+								  int64_t actual);
 
 /* Whether a command overtaken at the append is worth running again. */
 extern bool az_merge_may_repeat(AzMerge merge);
 
 /*
  * "Sequence mismatch: command expects 1, aggregate is at 3" (ZA001) with
- * ErrorInfo SEQUENCE_MISMATCH: FAILED_PRECONDITION with RetryInfo and the
- * book, or ABORTED and not to be tried again under MANUAL.  False.
+ * ErrorInfo SEQUENCE_MISMATCH, or FIELD_OVERLAP and the fields, in message
+ * and metadata too: FAILED_PRECONDITION with RetryInfo and the book, or
+ * ABORTED and not to be tried again under MANUAL.  False.
  */
 extern bool az_merge_refuse(const AzConflict *conflict, AzArena *arena,
 							AzError *error);

@@ -158,6 +158,33 @@ without_memory_the_error_stays_and_has_no_details(void **state)
 	assert_in_range(failures, 5, 249);
 }
 
+static void
+details_that_are_renamed_say_the_new_message_and_keep_the_rest(void **state)
+{
+	AzErrorInfo info = {.reason = "NO_STOCK",.retryable = true};
+
+	az_details_add(&error, &info, arena);
+	error.message = "Replay: it did not fit";
+	az_details_rename(&error, arena);
+	assert_string_equal(status()->message, "Replay: it did not fit");
+	assert_int_equal(status()->code, AZ_ABORTED);
+	assert_int_equal(status()->n_details, 2);
+	assert_string_equal(((PbErrorInfo *) detail(0, "/google.rpc.ErrorInfo",
+												&pb_error_info_descriptor))->reason,
+						"NO_STOCK");
+}
+
+static void
+details_that_do_not_decode_are_not_renamed_but_dropped(void **state)
+{
+	error.details = az_bytes_of("\xFF\xFF");
+	az_details_rename(&error, arena);
+	assert_int_equal(error.details.len, 0);
+	az_details_rename(&error, arena);
+	assert_int_equal(error.details.len, 0);
+	assert_string_equal(error.message, "it did not fit");
+}
+
 int
 main(void)
 {
@@ -167,6 +194,8 @@ main(void)
 		TEST(the_reason_and_its_facts_are_there_for_programs),
 		TEST(what_may_be_tried_again_says_so),
 		TEST(a_long_message_is_cut_and_a_broken_one_mended),
+		TEST(details_that_are_renamed_say_the_new_message_and_keep_the_rest),
+		TEST(details_that_do_not_decode_are_not_renamed_but_dropped),
 		TEST(without_memory_the_error_stays_and_has_no_details),
 	};
 

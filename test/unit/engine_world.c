@@ -21,6 +21,7 @@
 #define PATIENCE_US 10000000
 
 static void requested(H2Request *request, void *owner);
+static void replay_requested(World *world, H2Request *request);
 static void call_done(void *owner, AzBytes answer, const AzError *status);
 
 World *
@@ -260,11 +261,31 @@ static void
 requested(H2Request *request, void *owner)
 {
 	World	   *world = owner;
+	const char *path = h2_header(request, ":path");
 
+	if (strcmp(path, "/io.angzarr.v1.CommandHandlerService/Replay") == 0)
+	{
+		replay_requested(world, request);
+		return;
+	}
 	world->last = az_decode(&pb_contextual_command_descriptor,
 							h2_message(request), world->arena, NULL);
 	assert_non_null(world->last);
 	world->handle(world, request, world->last);
+}
+
+static void
+replay_requested(World *world, H2Request *request)
+{
+	PbReplayRequest *replay = az_decode(&pb_replay_request_descriptor,
+										h2_message(request), world->arena,
+										NULL);
+
+	assert_non_null(replay);
+	if (world->replay != NULL)
+		world->replay(world, request, replay);
+	else
+		h2_refuse(request, "12", "no method Replay");
 }
 
 void

@@ -41,6 +41,9 @@ typedef struct World
 	void		(*handle) (struct World *world, H2Request *request,
 						   PbContextualCommand *command);
 	PbContextualCommand *last;	/* what it was given last */
+	/* How it answers Replay; NULL: UNIMPLEMENTED. */
+	void		(*replay) (struct World *world, H2Request *request,
+						   PbReplayRequest *replay);
 	H2Request  *held;			/* by hold_request */
 } World;
 

@@ -40,6 +40,8 @@ typedef struct Selection
 
 static bool select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 						Selection *selection, AzError *error);
+static const AzSnapshot *newest_snapshot(const MemoryStream *stream,
+										 int64_t upper);
 static void write_book(Answer *answer, size_t book,
 					   const Selection *selection);
 static void write_snapshot(Answer *answer, size_t book,
@@ -166,12 +168,9 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 	selection->stream = stream;
 	if (params[USE_SNAPSHOT].column.ints[row] != 0)
 	{
-		lower = 0;
-		if (stream->n_snapshots > 0)
-		{
-			selection->snapshot = &stream->snapshots[stream->n_snapshots - 1];
-			lower = selection->snapshot->sequence + 1;
-		}
+		selection->snapshot = newest_snapshot(stream, upper);
+		lower = selection->snapshot == NULL ?
+			0 : selection->snapshot->sequence + 1;
 	}
 	while (selection->first < stream->count
 		   && stream->events[selection->first].sequence < lower)
@@ -181,6 +180,18 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 		   && stream->events[selection->end].sequence <= upper)
 		selection->end++;
 	return true;
+}
+
+/* Of those up to a sequence; NULL when there is none. */
+static const AzSnapshot *
+newest_snapshot(const MemoryStream *stream, int64_t upper)
+{
+	const AzSnapshot *newest = NULL;
+
+	for (size_t i = 0; i < stream->n_snapshots; i++)
+		if (stream->snapshots[i].sequence <= upper)
+			newest = &stream->snapshots[i];
+	return newest;
 }
 
 static void

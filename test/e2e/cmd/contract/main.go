@@ -2,9 +2,9 @@
 // line: what it refuses, what it passes on, what it writes. It brings its own
 // business logic (internal/peer) and registers it.
 //
-//	contract -server 127.0.0.1:1310 -psql /path/to/psql
+//	contract -server 127.0.0.1:1310 -psql /path/to/psql -orders python=ADDRESS,go=ADDRESS
 //
-// The database is the one that the PG... variables name; call_timeout there
+// The example services given make a snapshot after every second event. The database is the one that the PG... variables name; call_timeout there
 // must be 2 s. Prints TAP.
 package main
 
@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	angzarrv1 "angzarr.io/proto/angzarr/v1"
@@ -38,13 +39,15 @@ const callTimeout = 2 * time.Second
 // suite is what every check needs.
 type suite struct {
 	*engine.Engine
-	peer *peer.Peer
-	down string // an address where nobody listens
+	peer   *peer.Peer
+	down   string            // an address where nobody listens
+	orders map[string]string // addresses of the example services, by language
 }
 
 func main() {
 	server := flag.String("server", "127.0.0.1:1310", "`host:port` of the engine")
 	psql := flag.String("psql", "psql", "the psql to run")
+	orders := flag.String("orders", "", "`language=address,...` of the example services")
 	flag.Parse()
 
 	e, err := engine.Dial(*server, *psql)
@@ -55,7 +58,11 @@ func main() {
 	if err != nil {
 		tap.Bail("no peer: %v", err)
 	}
-	s := &suite{Engine: e, peer: p, down: unusedAddress()}
+	s := &suite{Engine: e, peer: p, down: unusedAddress(), orders: map[string]string{}}
+	for _, pair := range strings.Split(*orders, ",") {
+		language, address, _ := strings.Cut(pair, "=")
+		s.orders[language] = address
+	}
 	s.register()
 
 	s.checkValidation()
@@ -63,6 +70,8 @@ func main() {
 	s.checkNotServed()
 	s.checkCommands()
 	s.checkMergeStrategies()
+	s.checkReplay()
+	s.checkMerging()
 	s.checkStamping()
 	s.checkAnswers()
 	s.checkBrokenPeers()

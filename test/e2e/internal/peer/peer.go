@@ -170,6 +170,10 @@ func (p *Peer) handle(w http.ResponseWriter, r *http.Request) {
 			connection.Close()
 		}
 	}
+	if r.URL.Path == pathReplay {
+		p.replay(x)
+		return
+	}
 	if r.URL.Path != pathHandle {
 		x.status(codes.Unimplemented, "no method "+r.URL.Path, nil)
 		return
