@@ -17,6 +17,7 @@
 #include "codec/decode.h"
 
 #include "engine_world.h"
+#include "failing_malloc.h"
 
 #define PATIENCE_US 10000000
 
@@ -112,10 +113,15 @@ world_free(World *world)
 void
 world_go_on(World *world)
 {
+	hold_failing_malloc(true);
 	az_loop_flush(world->outside);
+	hold_failing_malloc(false);
 	az_engine_turn(world->engine);
+	/* Memory runs out for the engine alone. */
+	hold_failing_malloc(true);
 	az_loop_turn(world->outside, 1);
 	az_loop_flush(world->outside);
+	hold_failing_malloc(false);
 }
 
 void

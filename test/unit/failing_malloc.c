@@ -12,11 +12,12 @@ void	   *__wrap_realloc(void *old, size_t size);
 
 static int	remaining = -1;
 static int	failed = 0;
+static int	held = 0;
 
 static int
 must_fail(void)
 {
-	if (remaining < 0 || remaining-- > 0)
+	if (held || remaining < 0 || remaining-- > 0)
 		return 0;
 	failed = 1;
 	return 1;
@@ -27,6 +28,12 @@ fail_malloc_after(int successes)
 {
 	remaining = successes;
 	failed = 0;
+}
+
+void
+hold_failing_malloc(int hold)
+{
+	held = hold;
 }
 
 int
