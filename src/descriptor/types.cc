@@ -1,18 +1,60 @@
 /*
- * The types of users' payloads: files of descriptors, checked and built.
+ * The types of users' payloads, by libprotobuf: the one file that knows it.
  *
  * Every function of the header is a border: "guard" turns what the library
  * throws (memory, its own failed checks) into an error, so that nothing
  * passes through a frame of C.
  */
-#include "descriptor/library.hpp"
+extern "C"
+{
+#include "descriptor/types.h"
+}
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
 
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
+#include <vector>
+
+namespace pb = google::protobuf;
+
+struct AzTypes
+{
+	pb::DescriptorPool pool;
+	std::vector<std::string> names; /* of users' files */
+};
 
 namespace
 {
+
+/* Runs a body that may throw; false with the error when it did. */
+template <typename Body>
+bool
+guard(AzError *error, Body body)
+{
+	try
+	{
+		return body();
+	}
+	catch (const std::bad_alloc &)
+	{
+		return az_error_out_of_memory(error);
+	}
+	catch (...)
+	{
+		return az_error_set(error, nullptr, AZ_INTERNAL,
+							"the library of descriptors met a fault of its own");
+	}
+}
+
+bool
+refuse(AzArena *arena, AzError *error, const std::string &text)
+{
+	return az_error_set(error, arena, AZ_INVALID_ARGUMENT, "%s", text.c_str());
+}
 
 /* Keeps the first fault that the library finds in a file. */
 class FirstFault : public pb::DescriptorPool::ErrorCollector

@@ -52,15 +52,4 @@ extern bool az_types_has(const AzTypes *types, const char *type);
 extern const char *az_types_field_name(const AzTypes *types, const char *type,
 									   uint32_t number);
 
-/*
- * The numbers, rising, of the top-level fields in which two messages of a
- * known type differ; a field set to its default equals one that is not set,
- * the order of fields and of a map's entries does not matter.
- * INVALID_ARGUMENT when one does not decode.
- */
-extern bool az_types_differences(const AzTypes *types, const char *type,
-								 AzBytes before, AzBytes after,
-								 AzArena *arena, uint32_t **numbers,
-								 size_t *count, AzError *error);
-
 #endif

@@ -275,65 +275,6 @@ what_was_stored_must_still_be_readable(void **state)
 				   "message \"shop.Order\" is no longer there");
 }
 
-/* The numbers of the fields that differ, as text. */
-static const char *
-differ(const AzTypes *types, const char *before, size_t before_len,
-	   const char *after, size_t after_len)
-{
-	AzBytes		one = {(const uint8_t *) before, before_len};
-	AzBytes		other = {(const uint8_t *) after, after_len};
-	uint32_t   *numbers;
-	size_t		count;
-	char	   *text = az_arena_string(arena, "");
-
-	if (!az_types_differences(types, "shop.Order", one, other, arena, &numbers,
-							  &count, &error))
-		return error.message;
-	for (size_t i = 0; i < count; i++)
-		text = az_arena_format(arena, "%s%s%u", text, i > 0 ? "," : "",
-							   numbers[i]);
-	return text;
-}
-
-#define DIFFER(before, after) \
-	differ(types, before, sizeof(before) - 1, after, sizeof(after) - 1)
-
-static void
-messages_differ_in_the_fields_that_mean_something_else(void **state)
-{
-	Made		made;
-	AzTypes    *types;
-
-	make_order(&made, "shop.proto");
-	types = types_of(&made);
-	assert_string_equal(DIFFER("\x0a\x01" "a\x10\x05", "\x10\x05\x0a\x01" "a"), "");
-	assert_string_equal(DIFFER("\x0a\x01" "a", "\x0a\x01" "a\x10\x00"), "");
-	assert_string_equal(DIFFER("", "\x0a\x00\x10\x00"), "");
-	assert_string_equal(DIFFER("\x0a\x01" "a", "\x0a\x01" "b"), "1");
-	assert_string_equal(DIFFER("\x0a\x01" "a", "\x10\x05"), "1,2");
-	assert_string_equal(DIFFER("\x1a\x01" "a\x1a\x01" "b", "\x1a\x01" "b\x1a\x01" "a"), "3");
-	assert_string_equal(DIFFER("\x48\x01", "\x48\x02"), "9");
-	assert_non_null(strstr(DIFFER("\x0a\x7f", ""), "does not decode"));
-	az_types_free(types);
-}
-
-static void
-a_type_nobody_told_of_cannot_be_compared(void **state)
-{
-	AzBytes		nothing = {NULL, 0};
-	Made		made;
-	AzTypes    *types;
-	uint32_t   *numbers;
-	size_t		count;
-
-	make_order(&made, "shop.proto");
-	types = types_of(&made);
-	assert_false(az_types_differences(types, "shop.Other", nothing, nothing,
-									  arena, &numbers, &count, &error));
-	assert_fault(AZ_INVALID_ARGUMENT, "\"shop.Other\" is not known");
-	az_types_free(types);
-}
-
 static void
 random_bytes_are_an_error_and_never_a_crash(void **state)
 {
@@ -374,8 +315,6 @@ main(void)
 		TEST(files_that_do_not_go_together_are_refused_and_named),
 		TEST(a_file_may_import_ours_and_come_before_what_it_imports),
 		TEST(what_was_stored_must_still_be_readable),
-		TEST(messages_differ_in_the_fields_that_mean_something_else),
-		TEST(a_type_nobody_told_of_cannot_be_compared),
 		TEST(random_bytes_are_an_error_and_never_a_crash),
 	};
 
