@@ -73,6 +73,15 @@ struct AzDb
 	/* Kept by the functions below. */
 	bool		in_transaction;
 	bool		failed;			/* only a rollback can follow */
+
+	/*
+	 * Bounds what one execute may take, 0 = nothing does.  The first column,
+	 * an int4, numbers groups of rows that follow each other.  When a group
+	 * has more bytes than this, without those that one row has as the row
+	 * before it, its next row comes with nulls for texts and bytes, and the
+	 * rest of it not at all.
+	 */
+	size_t		max_group_bytes;
 	uint64_t	commits;		/* transactions committed through here */
 };
 

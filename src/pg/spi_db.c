@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/spi_db.h"
+#include "pg/spi_rows.h"
 #include "pg/spi_values.h"
 
 #define MAX_PARAMS 32
@@ -259,25 +260,27 @@ static void
 run(AzSpiCall *call)
 {
 	AzSpiDb    *db = call->db;
-	int			n_params;
-	Datum		values[MAX_PARAMS];
-	char		nulls[MAX_PARAMS];
+	const char *letters = call->statement->params;
+	int			n_params = az_spi_values_count(letters);
+	SPIExecuteOptions options = {0};
+	AzSpiRows	taken;
 	int			result;
 
 	pgstat_report_activity(STATE_RUNNING, call->statement->name);
 	MemoryContextSwitchTo(db->transaction);
-	n_params = az_spi_values_count(call->statement->params);
 	if (n_params > MAX_PARAMS)
 		elog(ERROR, "statement \"%s\" has %d parameters",
 			 call->statement->name, n_params);
-	az_spi_values_build(call->statement->params, call->params, values, nulls);
-	result = SPI_execute_plan(plan_of(call), values, nulls, false, 0);
+	options.params = makeParamList(n_params);
+	az_spi_values_build(letters, call->params, options.params);
+	az_spi_rows_init(&taken, call->statement->results, db->base.max_group_bytes,
+					 call->arena, call->rows);
+	options.dest = &taken.base;
+	options.must_return_tuples = call->rows->n_columns > 0;
+	result = SPI_execute_plan_extended(plan_of(call), &options);
 	if (result < 0)
 		elog(ERROR, "statement \"%s\" failed: %s", call->statement->name,
 			 SPI_result_code_string(result));
-	az_spi_values_read(call->statement->results, SPI_tuptable, call->arena,
-					   call->rows);
-	SPI_freetuptable(SPI_tuptable);
 	MemoryContextReset(db->transaction);
 }
 

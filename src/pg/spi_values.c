@@ -1,7 +1,6 @@
-/* Column vectors of the port and values of the server. */
+/* Column vectors of the port as values of the server. */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "utils/array.h"
@@ -11,10 +10,6 @@
 #include "utils/uuid.h"
 
 #include "pg/spi_values.h"
-
-/* Microseconds from 1970 to 2000, where the server counts from. */
-#define EPOCH_DISTANCE_US \
-	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 /* A type of the port as the server knows it. */
 typedef struct AzSpiType
@@ -48,14 +43,18 @@ static Datum build_time(int64_t us);
 static Datum build_varlena(AzBytes bytes);
 static Datum build_uuid(AzBytes bytes);
 static bool is_null(const AzDbColumn *column, size_t i);
-static void check_result(const char *letters, TupleDesc desc);
-static void make_columns(const char *letters, AzArena *arena, AzRows *rows);
-static void read_value(AzDbColumn *column, size_t row, Datum value,
-					   AzArena *arena);
-static int64_t read_time(TimestampTz value);
-static AzBytes read_bytes(const void *data, size_t len, AzArena *arena);
-static void read_null(AzDbColumn *column, size_t row, AzArena *arena);
-static void *allocated(void *memory);
+
+Oid
+az_spi_values_type(char letter, AzDbType *type)
+{
+	const char	letters[] = {letter, '\0'};
+	const char *next = letters;
+	bool		is_array;
+	const AzSpiType *found = next_type(&next, &is_array);
+
+	*type = found->type;
+	return found->oid;
+}
 
 int
 az_spi_values_count(const char *letters)
@@ -82,7 +81,7 @@ az_spi_values_types(const char *letters, Oid *types)
 
 void
 az_spi_values_build(const char *letters, const AzDbParam *params,
-					Datum *values, char *nulls)
+					ParamListInfo list)
 {
 	for (int i = 0; *letters != '\0'; i++)
 	{
@@ -93,46 +92,14 @@ az_spi_values_build(const char *letters, const AzDbParam *params,
 		if (type->type != column->type || is_array != params[i].is_array ||
 			(!is_array && column->count != 1))
 			elog(ERROR, "parameter %d is not what the statement takes", i + 1);
-		nulls[i] = ' ';
-		values[i] = (Datum) 0;
+		list->params[i].ptype = is_array ? type->array_oid : type->oid;
+		list->params[i].pflags = PARAM_FLAG_CONST;
+		list->params[i].isnull = !is_array && is_null(column, 0);
+		list->params[i].value = (Datum) 0;
 		if (is_array)
-			values[i] = build_array(type, column);
-		else if (is_null(column, 0))
-			nulls[i] = 'n';
-		else
-			values[i] = build_value(column, 0);
-	}
-}
-
-void
-az_spi_values_read(const char *letters, const SPITupleTable *table,
-				   AzArena *arena, AzRows *rows)
-{
-	TupleDesc	desc;
-	Datum	   *values;
-	bool	   *nulls;
-
-	rows->count = table != NULL ? table->numvals : 0;
-	rows->n_columns = az_spi_values_count(letters);
-	make_columns(letters, arena, rows);
-	if (rows->n_columns == 0)
-		return;
-	if (table == NULL)
-		elog(ERROR, "a statement that should have a result has none");
-	desc = table->tupdesc;
-	check_result(letters, desc);
-	values = palloc(sizeof(Datum) * desc->natts);
-	nulls = palloc(sizeof(bool) * desc->natts);
-	for (size_t row = 0; row < rows->count; row++)
-	{
-		heap_deform_tuple(table->vals[row], desc, values, nulls);
-		for (int i = 0; i < rows->n_columns; i++)
-		{
-			if (nulls[i])
-				read_null(&rows->columns[i], row, arena);
-			else
-				read_value(&rows->columns[i], row, values[i], arena);
-		}
+			list->params[i].value = build_array(type, column);
+		else if (!list->params[i].isnull)
+			list->params[i].value = build_value(column, 0);
 	}
 }
 
@@ -208,7 +175,7 @@ build_time(int64_t us)
 {
 	TimestampTz time;
 
-	if (pg_sub_s64_overflow(us, EPOCH_DISTANCE_US, &time) ||
+	if (pg_sub_s64_overflow(us, AZ_SPI_EPOCH_US, &time) ||
 		!IS_VALID_TIMESTAMP(time))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
@@ -246,127 +213,4 @@ static bool
 is_null(const AzDbColumn *column, size_t i)
 {
 	return column->nulls != NULL && column->nulls[i];
-}
-
-static void
-check_result(const char *letters, TupleDesc desc)
-{
-	int			n_columns = az_spi_values_count(letters);
-
-	if (desc->natts != n_columns)
-		elog(ERROR, "a result has %d columns, not %d", desc->natts, n_columns);
-	for (int i = 0; i < n_columns; i++)
-	{
-		bool		is_array;
-		const AzSpiType *type = next_type(&letters, &is_array);
-
-		if (is_array || TupleDescAttr(desc, i)->atttypid != type->oid)
-			elog(ERROR, "result column \"%s\" is of another type",
-				 NameStr(TupleDescAttr(desc, i)->attname));
-	}
-}
-
-static void
-make_columns(const char *letters, AzArena *arena, AzRows *rows)
-{
-	rows->columns = NULL;
-	if (rows->n_columns == 0)
-		return;
-	rows->columns = allocated(az_arena_array(arena, rows->n_columns,
-											 sizeof(AzDbColumn)));
-	for (int i = 0; i < rows->n_columns; i++)
-	{
-		AzDbColumn *column = &rows->columns[i];
-		bool		is_array;
-
-		column->type = next_type(&letters, &is_array)->type;
-		column->count = rows->count;
-		if (rows->count == 0)
-			continue;
-		if (column->type <= AZ_DB_TIME)
-			column->ints = allocated(az_arena_array(arena, rows->count,
-													sizeof(int64_t)));
-		else
-			column->bytes = allocated(az_arena_array(arena, rows->count,
-													 sizeof(AzBytes)));
-	}
-}
-
-static void
-read_value(AzDbColumn *column, size_t row, Datum value, AzArena *arena)
-{
-	switch (column->type)
-	{
-		case AZ_DB_BOOL:
-			column->ints[row] = DatumGetBool(value);
-			break;
-		case AZ_DB_INT4:
-			column->ints[row] = DatumGetInt32(value);
-			break;
-		case AZ_DB_INT8:
-			column->ints[row] = DatumGetInt64(value);
-			break;
-		case AZ_DB_TIME:
-			column->ints[row] = read_time(DatumGetTimestampTz(value));
-			break;
-		case AZ_DB_TEXT:
-		case AZ_DB_BYTEA:
-			{
-				struct varlena *flat = PG_DETOAST_DATUM_PACKED(value);
-
-				column->bytes[row] = read_bytes(VARDATA_ANY(flat),
-												VARSIZE_ANY_EXHDR(flat),
-												arena);
-				if ((Pointer) flat != DatumGetPointer(value))
-					pfree(flat);
-			}
-			break;
-		case AZ_DB_UUID:
-			column->bytes[row] = read_bytes(DatumGetUUIDP(value)->data,
-											UUID_LEN, arena);
-			break;
-	}
-}
-
-/* The infinities become the ends of the scale. */
-static int64_t
-read_time(TimestampTz value)
-{
-	int64_t		us;
-
-	if (TIMESTAMP_NOT_FINITE(value) ||
-		pg_add_s64_overflow(value, EPOCH_DISTANCE_US, &us))
-		return TIMESTAMP_IS_NOBEGIN(value) ? PG_INT64_MIN : PG_INT64_MAX;
-	return us;
-}
-
-static AzBytes
-read_bytes(const void *data, size_t len, AzArena *arena)
-{
-	AzBytes		from = {data, len};
-	AzBytes		copy;
-
-	if (!az_arena_copy(arena, from, &copy))
-		allocated(NULL);
-	return copy;
-}
-
-static void
-read_null(AzDbColumn *column, size_t row, AzArena *arena)
-{
-	if (column->nulls == NULL)
-		column->nulls = allocated(az_arena_array(arena, column->count,
-												 sizeof(bool)));
-	column->nulls[row] = true;
-}
-
-/* The memory, unless there was none. */
-static void *
-allocated(void *memory)
-{
-	if (memory == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return memory;
 }

@@ -29,7 +29,8 @@ typedef enum Statement
 	ECHO,						/* gives back its arrays as columns */
 	DIVIDE,
 	DEFERRED,					/* fails at commit */
-	BIG							/* a value out of line, and scalars */
+	BIG,						/* a value out of line, and scalars */
+	GROUPS						/* three of ten rows, 100 bytes each */
 }			Statement;
 
 static const AzStatement statements[] = {
@@ -41,7 +42,11 @@ static const AzStatement statements[] = {
 	[BIG] = {"big",
 		"SELECT payload, $1, $2, 'infinity'::timestamptz, '-infinity'::timestamptz"
 		" FROM public.big WHERE $3 OR $1 IS NULL",
-	"TUb", "BTUtt"}
+	"TUb", "BTUtt"},
+	[GROUPS] = {"groups",
+		"SELECT i / 10, i::int8, decode(repeat(to_hex(CASE WHEN $1 THEN 16 ELSE i + 16 END), 100), 'hex')"
+		" FROM generate_series(0, 29) AS i",
+	"b", "iIB"}
 };
 
 static AzDb *db;
@@ -267,6 +272,39 @@ check_errors(void)
 	check(!IsTransactionState(), "and be rolled back");
 }
 
+/* What a group of rows may take is bounded, without ending the others. */
+static void
+check_bounds(void)
+{
+	int64_t		same = 0;
+	AzDbParam	param = single(ints(AZ_DB_BOOL, &same, 1, NULL));
+	AzRows		rows;
+	AzError		error;
+	bool		holds;
+
+	check(run(GROUPS, &param, &rows, &error) && rows.count == 30,
+		  "without a bound all rows come");
+	db->max_group_bytes = 250;
+	holds = run(GROUPS, &param, &rows, &error) && rows.count == 12;
+	for (size_t row = 0; holds && row < 12; row++)
+		holds = az_rows_int(&rows, row, 0) == (int64_t) (row / 4) &&
+			az_rows_int(&rows, row, 1) == (int64_t) (row / 4 * 10 + row % 4) &&
+			az_rows_is_null(&rows, row, 2) == (row % 4 == 3) &&
+			az_rows_bytes(&rows, row, 2).len == (row % 4 == 3 ? 0 : 100);
+	check(holds,
+		  "a group that has had its bytes ends with a row without them");
+	db->max_group_bytes = 300;
+	check(run(GROUPS, &param, &rows, &error) && rows.count == 15 &&
+		  !az_rows_is_null(&rows, 3, 2) && az_rows_is_null(&rows, 4, 2),
+		  "but not before it has had more than it may");
+	db->max_group_bytes = 250;
+	same = 1;
+	check(run(GROUPS, &param, &rows, &error) && rows.count == 30 &&
+		  az_rows_bytes(&rows, 29, 2).len == 100,
+		  "what each row has like the row before it counts once");
+	db->max_group_bytes = 0;
+}
+
 /* A request to cancel that comes between statements hits none. */
 static void
 check_cancel(void)
@@ -319,6 +357,7 @@ angzarr_check_main(Datum arg)
 	check_values();
 	check_scalars();
 	check_errors();
+	check_bounds();
 	check_cancel();
 	check_memory();
 	ereport(LOG, (errmsg_internal("all checks done")));

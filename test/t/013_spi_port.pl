@@ -21,7 +21,7 @@ command_ok(
 		'-D_GNU_SOURCE', "-I$root/src", "-I$include", '-o', "$place/spi_port.so",
 		"$root/test/spi/spi_port.c",
 		glob("$root/src/base/*.c"), "$root/src/db/db.c",
-		"$root/src/pg/spi_db.c", "$root/src/pg/spi_values.c"
+		"$root/src/pg/spi_db.c", "$root/src/pg/spi_rows.c", "$root/src/pg/spi_values.c"
 	],
 	'the checks are built');
 
