@@ -7,7 +7,9 @@ CREATE FUNCTION angzarr._load_books(
     use_snapshot boolean[],
     lower bigint[],
     upper bigint[],
-    as_of timestamptz[] DEFAULT NULL
+    as_of timestamptz[] DEFAULT NULL,
+    divergence bigint[] DEFAULT NULL,
+    max_rows bigint[] DEFAULT NULL
 )
 RETURNS TABLE (
     book integer,
@@ -25,23 +27,27 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- _load_books(root, domain, edition, use_snapshot, lower, upper | as_of)
-    --     -> the rows of many books, numbered from 0 in input order
+    -- _load_books(root, domain, edition, use_snapshot, lower, upper | as_of,
+    --             divergence, max_rows) -> rows of many books, numbered from 0
     -- With use_snapshot: the newest snapshot, if any, then the pages after it;
     -- without: the pages from "lower" on.  Both up to and including "upper";
     -- with as_of a snapshot whose time is known and not later, then pages as
-    -- long as none is later.
+    -- long as none is later.  divergence: what a cover said; when the stream has
+    -- rows of its own that begin elsewhere its only row is that place, with
+    -- is_snapshot null.  Not more than max_rows pages.
     -- One statement and no SET, so that it is planned once with its caller.
     SELECT (b.ordinal - 1)::integer, p.is_snapshot, p.sequence, p.created_at,
         p.correlation_id, p.type_url, p.payload, p.external, p.ext, p.retention
     FROM unnest(_load_books.root, _load_books.domain, _load_books.edition,
                 _load_books.use_snapshot, _load_books.lower, _load_books.upper,
-                _load_books.as_of)
+                _load_books.as_of, _load_books.divergence, _load_books.max_rows)
         WITH ORDINALITY
-        AS b (root, domain, edition, use_snapshot, lower, upper, as_of, ordinal)
+        AS b (root, domain, edition, use_snapshot, lower, upper, as_of, divergence,
+              max_rows, ordinal)
     CROSS JOIN LATERAL (
         SELECT CASE WHEN b.edition <> ''
-                    THEN angzarr._divergence(b.root, b.domain, b.edition) END,
+                    THEN angzarr._divergence(b.root, b.domain, b.edition,
+                                             b.divergence) END,
             CASE WHEN b.edition <> '' AND b.use_snapshot
                  THEN angzarr._snapshots_from(b.root, b.domain, b.edition)
                  ELSE '' END
@@ -58,7 +64,7 @@ BEGIN ATOMIC
             AND (b.as_of IS NULL OR v.created_at <= b.as_of)
         ORDER BY v.sequence DESC
         LIMIT 1
-    ) AS s ON true
+    ) AS s ON coalesce(t.divergence, 0) >= 0
     CROSS JOIN LATERAL (
         SELECT CASE WHEN b.use_snapshot THEN coalesce(s.sequence + 1, 0)
                     ELSE coalesce(b.lower, 0) END
@@ -68,20 +74,30 @@ BEGIN ATOMIC
             NULL::bytea, NULL::bytea, s.retention::integer
         WHERE s.sequence IS NOT NULL
         UNION ALL
+        SELECT NULL, -1 - t.divergence, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        WHERE t.divergence < 0
+        UNION ALL
         SELECT false, e.sequence, e.created_at, e.correlation_id, e.type_url,
-            e.payload, e.external, e.ext, NULL::integer
-        FROM angzarr._pages(
-            b.root, b.domain, b.edition, t.divergence, f.lower,
-            CASE WHEN b.as_of IS NULL THEN b.upper
-                 ELSE least(b.upper, angzarr._run_end(b.root, b.domain, b.edition,
-                                                      t.divergence, f.lower, b.as_of))
-            END) AS e
+            e.payload, e.external,
+            e.ext, NULL::integer
+        FROM (
+            SELECT g.*
+            FROM angzarr._pages(
+                b.root, b.domain, b.edition, t.divergence, f.lower,
+                CASE WHEN b.as_of IS NULL THEN b.upper
+                     ELSE least(b.upper, angzarr._run_end(
+                         b.root, b.domain, b.edition, t.divergence, f.lower, b.as_of))
+                END) AS g
+            LIMIT b.max_rows
+        ) AS e
+        WHERE coalesce(t.divergence, 0) >= 0
     ) AS p (is_snapshot, sequence, created_at, correlation_id, type_url, payload,
             external, ext, retention)
     ORDER BY b.ordinal, p.is_snapshot DESC, p.sequence;
 END;
 COMMENT ON FUNCTION angzarr._load_books(
-    uuid[], text[], text[], boolean[], bigint[], bigint[], timestamptz[]) IS
+    uuid[], text[], text[], boolean[], bigint[], bigint[], timestamptz[], bigint[],
+    bigint[]) IS
     'the rows of many books: newest snapshot and the pages after it, or a range';
 
 CREATE FUNCTION angzarr.events_of(

@@ -204,7 +204,12 @@ END;
 COMMENT ON FUNCTION angzarr._pages(uuid, text, text, bigint, bigint, bigint) IS
     'the events of a stream: main''s below the divergence, then its own';
 
-CREATE FUNCTION angzarr._divergence(root uuid, domain text, edition text)
+CREATE FUNCTION angzarr._divergence(
+    root uuid,
+    domain text,
+    edition text,
+    said bigint DEFAULT NULL
+)
 RETURNS bigint
 LANGUAGE plpgsql
 STABLE
@@ -212,13 +217,23 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
--- _divergence(root, domain, edition) -> where the stream leaves the main timeline
+-- _divergence(root, domain, edition | said) -> where it leaves the main timeline
+-- What a cover said counts first.  It cannot move what is written: when the stream
+-- has rows of its own that begin elsewhere, at n, the answer is -1 - n.
 -- A call, and not part of the query that needs it: main has nothing to pay.
+DECLARE
+    _found bigint;
+    _is_own boolean;
 BEGIN
-    RETURN (SELECT t.divergence FROM angzarr._timeline(root, domain, edition) AS t);
+    SELECT t.divergence, t.is_own
+    INTO _found, _is_own
+    FROM angzarr._timeline(root, domain, edition) AS t;
+    RETURN CASE WHEN said IS NULL THEN _found
+                WHEN _is_own AND said <> _found THEN -1 - _found
+                ELSE said END;
 END
 $$;
-COMMENT ON FUNCTION angzarr._divergence(uuid, text, text) IS
+COMMENT ON FUNCTION angzarr._divergence(uuid, text, text, bigint) IS
     'the first sequence that a stream does not have from the main timeline';
 
 CREATE FUNCTION angzarr._snapshots_from(root uuid, domain text, edition text)

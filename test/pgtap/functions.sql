@@ -49,10 +49,12 @@ SELECT set_eq('functions', $$VALUES
     ('_checked_descriptors(text[], bytea[], bytea) -> setof record', 'c is'),
     ('_components() -> setof record', 'sql ss'),
     ('_components_changed() -> trigger', 'c vu'),
+    ('_correlated(text, text, uuid, text, text[], bigint[], bigint, bigint, integer) -> setof record', 'plpgsql ss'),
+    ('_correlated_pages(uuid, text, text, bigint, text, bigint[], bigint, bigint, bigint, bigint) -> setof angzarr.events', 'sql ss'),
     ('_delete_branch_rows(text, text) -> void', 'plpgsql vu'),
     ('_delivered() -> jsonb', 'sql sr'),
     ('_descriptors() -> setof record', 'sql ss'),
-    ('_divergence(uuid, text, text) -> bigint', 'plpgsql ss'),
+    ('_divergence(uuid, text, text, bigint) -> bigint', 'plpgsql ss'),
     ('_digest(text) -> uuid', 'sql is'),
     ('_engine_available() -> boolean', 'c sr'),
     ('_events_between(text[], bigint, bigint, integer) -> setof angzarr.events', 'plpgsql ss'),
@@ -74,7 +76,9 @@ SELECT set_eq('functions', $$VALUES
     ('_keep_snapshots(uuid[], text[], text[], bigint[], timestamp with time zone[], integer[], text[], bytea[]) -> bigint', 'plpgsql vu'),
     ('_key_digest(bytea) -> uuid', 'sql is'),
     ('_last_sequence(text, uuid, text, bigint) -> bigint', 'plpgsql ss'),
-    ('_load_books(uuid[], text[], text[], boolean[], bigint[], bigint[], timestamp with time zone[]) -> setof record', 'sql ss'),
+    ('_last_page(uuid, text, text, bigint, text, bigint[], bigint, bigint, bigint) -> setof angzarr.events', 'plpgsql ss'),
+    ('_listed_pages(uuid, text, text, bigint, bigint[], bigint, bigint) -> setof angzarr.events', 'sql ss'),
+    ('_load_books(uuid[], text[], text[], boolean[], bigint[], bigint[], timestamp with time zone[], bigint[], bigint[]) -> setof record', 'sql ss'),
     ('_lock_branches(uuid[], text[], text[]) -> void', 'plpgsql vu'),
     ('_lock_subscription(text) -> angzarr.subscriptions', 'plpgsql vu'),
     ('_max_payload_size() -> bigint', 'sql ss'),
@@ -82,6 +86,9 @@ SELECT set_eq('functions', $$VALUES
     ('_outcomes(smallint[], uuid[], text[], text[], bigint[], integer[]) -> setof record', 'plpgsql ss'),
     ('_own_first(uuid, text, text) -> setof record', 'sql ss'),
     ('_pages(uuid, text, text, bigint, bigint, bigint) -> setof angzarr.events', 'sql ss'),
+    ('_read_pages(uuid, text, text, bigint, text, bigint[], bigint, bigint, bigint, bigint, integer, bigint) -> setof angzarr.events', 'plpgsql ss'),
+    ('_read_plan(uuid, text, text, bigint, text, bigint[], boolean, bigint, bigint, timestamp with time zone, bigint) -> record', 'plpgsql ss'),
+    ('_roots(uuid, text, integer) -> setof record', 'plpgsql ss'),
     ('_plain_turn() -> record', 'plpgsql vu'),
     ('_probe(uuid[], text[], text[], bigint[]) -> smallint[]', 'c vu'),
     ('_probe_pages(uuid[], text[], text[], bigint[], integer[]) -> smallint[]', 'plpgsql vu'),
@@ -209,7 +216,7 @@ SELECT is_empty(
 SELECT is_empty(
     $$SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
       WHERE p.pronamespace = 'angzarr'::regnamespace AND l.lanname = 'plpgsql'
-          AND p.prosrc ~ '(FROM|JOIN) angzarr\.(events|snapshots|_head|_timeline|_pages|_load_books)\M'
+          AND p.prosrc ~ '(FROM|JOIN) angzarr\.(events|snapshots|_head|_timeline|_pages|_load_books|_correlated_pages|_listed_pages)\M'
           AND 'enable_seqscan=off' = ANY (p.proconfig) IS NOT TRUE$$,
     'no look at a stream is ever planned as a scan of the whole table');
 

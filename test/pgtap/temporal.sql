@@ -196,7 +196,7 @@ BEGIN
 END
 $$;
 CREATE FUNCTION pg_temp.finds(good text, bad text, target regprocedure DEFAULT
-    'angzarr._load_books(uuid[], text[], text[], boolean[], bigint[], bigint[], timestamptz[])')
+    'angzarr._load_books(uuid[], text[], text[], boolean[], bigint[], bigint[], timestamptz[], bigint[], bigint[])')
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     _found boolean := false;

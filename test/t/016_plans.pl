@@ -92,6 +92,48 @@ for my $state ('before', 'after')
 		  . " array_fill(true, '{100}'), NULL, NULL)", 1000, 1202);
 }
 
+# Queries by correlation id go by its index, and read in proportion to what has it.
+$node->safe_psql('postgres', <<'SQL');
+INSERT INTO angzarr.events (root, domain, sequence, created_at, correlation_id, type_url, payload)
+SELECT md5('c' || (i % 20))::uuid, 'order', i / 20, now(), 'together', '/a', '\x0a' FROM generate_series(0, 199) AS i;
+INSERT INTO angzarr.events (root, domain, sequence, created_at, correlation_id, type_url, payload)
+SELECT md5('d' || i)::uuid, 'order', 0, now(), 'id-' || i, '/a', '\x0a' FROM generate_series(1, 20000) AS i;
+SQL
+my $c = "md5('c7')::uuid";
+my $every = '0, 9223372036854775807';
+for my $state ('before', 'after')
+{
+	$node->safe_psql('postgres', 'VACUUM ANALYZE angzarr.events') if $state eq 'after';
+	for my $case (
+		[ 'aggregates with a correlation id', "angzarr._correlated('together', '', NULL, '', '{}', '{}', $every, 100)", 20, 202 ],
+		[ 'aggregates of an edition with one', "angzarr._correlated('together', '', NULL, 'x', '{}', '{}', $every, 100)", 20, 282 ],
+		[ 'pages of an aggregate with one', "angzarr._read_pages($c, 'order', '', NULL, 'together', NULL, $every, $every, 1000, 1000000)", 10, 202 ],
+		[ 'the last page of an aggregate with one', "angzarr._last_page($c, 'order', '', NULL, 'together', NULL, $every, 9223372036854775807)", 1, 202 ])
+	{
+		my ($name, $query, $rows, $reads) = @$case;
+		my ($plans, $counted, $read) = look("SELECT count(*) FROM $query");
+		is($counted, $rows, "$state ANALYZE: $name gives $rows rows");
+		like($plans, qr/using events_correlation_idx on events/, "$state ANALYZE: $name goes by events_correlation_idx");
+		unlike($plans, qr/Seq Scan on events/, "$state ANALYZE: $name never scans the table");
+		cmp_ok($read, '<=', $reads, "$state ANALYZE: $name reads $reads rows at most");
+	}
+
+	# A piece of a long book reads that piece; a plan reads its end.
+	goes_by_key("$state ANALYZE: a piece of a book",
+		"angzarr._read_pages('$big', 'order', '', NULL, '', NULL, 500, 9223372036854775807, $every, 50, 1000000)", 50, 53);
+	goes_by_key("$state ANALYZE: a piece of some bytes",
+		"angzarr._read_pages('$big', 'order', '', NULL, '', NULL, 0, 9223372036854775807, $every, 1000, 190)", 10, 13);
+	goes_by_key("$state ANALYZE: pages with certain sequences",
+		"angzarr._read_pages('$big', 'order', '', NULL, '', '{1,500,999,2000}', $every, $every, 1000, 1000000)", 3, 8);
+	goes_by_key("$state ANALYZE: the plan of a book", "angzarr._read_plan('$big', 'order', '', NULL, '', NULL, true,"
+		  . " $every, NULL, 9223372036854775807)", 1, 2);
+	# Roots are found by jumping from one to the next, without a sort of the log.
+	my ($plans, $counted, $read) = look("SELECT count(*) FROM angzarr._roots('80000000-0000-0000-0000-000000000000', '', 1000)");
+	is($counted, 1000, "$state ANALYZE: a thousand roots are found");
+	cmp_ok($read, '<=', 1002, "$state ANALYZE: by reading one event of each");
+	unlike($plans, qr/Sort/, "$state ANALYZE: without a sort");
+}
+
 # A look at the head reads one row, however long the stream is.
 my ($plans, $next, $read) = look("SELECT angzarr.next_sequence('order', '$big')");
 is($next, '1000', 'the next sequence is found');
