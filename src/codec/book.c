@@ -39,8 +39,6 @@ static bool fill_pages(PbEventBook *message, const AzBook *book,
 					   AzArena *arena, AzError *error);
 static bool fill_page(Page *made, const AzEvent *event, AzArena *arena,
 					  AzError *error);
-static PbSnapshot *make_snapshot(const AzSnapshot *snapshot, AzArena *arena,
-								 AzError *error);
 static void fill_any(PbAny *any, const char *type_url, AzBytes value);
 static void fill_timestamp(PbTimestamp *timestamp, int64_t time_us);
 static void *decode_stored(const ProtobufCMessageDescriptor *type,
@@ -88,6 +86,26 @@ az_page_make(const AzEvent *event, AzArena *arena, AzError *error)
 	return fill_page(made, event, arena, error) ? &made->page : NULL;
 }
 
+PbSnapshot *
+az_snapshot_make(const AzSnapshot *snapshot, AzArena *arena, AzError *error)
+{
+	Snapshot   *made = az_arena_alloc(arena, sizeof(Snapshot));
+
+	if (made == NULL)
+	{
+		az_error_out_of_memory(error);
+		return NULL;
+	}
+	pb_snapshot_init(&made->snapshot);
+	made->snapshot.sequence = (uint32_t) snapshot->sequence;
+	made->snapshot.retention = (PbSnapshotRetention) snapshot->retention;
+	fill_timestamp(&made->created_at, snapshot->created_at_us);
+	made->snapshot.created_at = &made->created_at;
+	fill_any(&made->state, snapshot->type_url, snapshot->state);
+	made->snapshot.state = &made->state;
+	return &made->snapshot;
+}
+
 PbEventBook *
 az_book_make(const AzBook *book, AzArena *arena, AzError *error)
 {
@@ -109,7 +127,7 @@ az_book_make(const AzBook *book, AzArena *arena, AzError *error)
 		return NULL;
 	if (book->snapshot == NULL)
 		return message;
-	message->snapshot = make_snapshot(book->snapshot, arena, error);
+	message->snapshot = az_snapshot_make(book->snapshot, arena, error);
 	return message->snapshot != NULL ? message : NULL;
 }
 
@@ -174,26 +192,6 @@ fill_page(Page *made, const AzEvent *event, AzArena *arena, AzError *error)
 	return made->page.external != NULL;
 }
 
-static PbSnapshot *
-make_snapshot(const AzSnapshot *snapshot, AzArena *arena, AzError *error)
-{
-	Snapshot   *made = az_arena_alloc(arena, sizeof(Snapshot));
-
-	if (made == NULL)
-	{
-		az_error_out_of_memory(error);
-		return NULL;
-	}
-	pb_snapshot_init(&made->snapshot);
-	made->snapshot.sequence = (uint32_t) snapshot->sequence;
-	made->snapshot.retention = (PbSnapshotRetention) snapshot->retention;
-	fill_timestamp(&made->created_at, snapshot->created_at_us);
-	made->snapshot.created_at = &made->created_at;
-	fill_any(&made->state, snapshot->type_url, snapshot->state);
-	made->snapshot.state = &made->state;
-	return &made->snapshot;
-}
-
 void
 az_cover_read(const PbCover *cover, AzAggregate *aggregate)
 {
@@ -201,7 +199,9 @@ az_cover_read(const PbCover *cover, AzAggregate *aggregate)
 
 	aggregate->domain = cover->domain;
 	aggregate->edition = strcmp(edition, "angzarr") == 0 ? "" : edition;
-	memcpy(aggregate->root, cover->root->value.data, AZ_UUID_SIZE);
+	memset(aggregate->root, 0, AZ_UUID_SIZE);
+	if (cover->root != NULL)
+		memcpy(aggregate->root, cover->root->value.data, AZ_UUID_SIZE);
 	aggregate->has_divergence = false;
 	aggregate->divergence = 0;
 	if (aggregate->edition[0] == '\0')

@@ -27,6 +27,9 @@ extern PbCover *az_cover_make(const AzAggregate *aggregate,
 extern PbEventPage *az_page_make(const AzEvent *event, AzArena *arena,
 								 AzError *error);
 
+extern PbSnapshot *az_snapshot_make(const AzSnapshot *snapshot, AzArena *arena,
+									AzError *error);
+
 /*
  * A whole book: cover with correlation_id and ext of its last page, snapshot
  * (unless NULL), pages, next_sequence (contract section 1).

@@ -35,9 +35,42 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.name = "load_books",
 		.sql = "SELECT book, is_snapshot, sequence, created_at, "
 		"correlation_id, type_url, payload, external, ext, retention "
-		"FROM angzarr._load_books($1, $2, $3, $4, $5, $6)",
-		.params = "U*T*T*b*I*I*",
+		"FROM angzarr._load_books($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		.params = "U*T*T*b*I*I*t*I*I*",
 		.results = "ibItTTBBBi"
+	},
+	[AZ_STATEMENT_READ_PLAN] = {
+		.name = "read_plan",
+		.sql = "SELECT own_first, divergence, first_sequence, last_sequence, "
+		"end_position, cover_correlation_id, cover_ext, snapshot_sequence, "
+		"snapshot_at, snapshot_type_url, snapshot_state, snapshot_retention "
+		"FROM angzarr._read_plan($1, $2, $3, $4, $5, nullif($6, '{}'), $7, "
+		"$8, $9, $10, $11)",
+		.params = "UTTITI*bIItI",
+		.results = "IIIIITBItTBi"
+	},
+	[AZ_STATEMENT_READ_PAGES] = {
+		.name = "read_pages",
+		.sql = "SELECT sequence, position, created_at, type_url, payload, "
+		"external FROM angzarr._read_pages($1, $2, $3, $4, $5, "
+		"nullif($6, '{}'), $7, $8, $9, $10, $11, $12)",
+		.params = "UTTITI*IIIIiI",
+		.results = "IItTBB"
+	},
+	[AZ_STATEMENT_CORRELATED] = {
+		.name = "correlated",
+		.sql = "SELECT found_domain, found_root, said_divergence, "
+		"first_position, end_position, newest_position "
+		"FROM angzarr._correlated($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		.params = "TTUTT*I*IIi",
+		.results = "TUIIII"
+	},
+	[AZ_STATEMENT_ROOTS] = {
+		.name = "roots",
+		.sql = "SELECT found_root, found_domain "
+		"FROM angzarr._roots($1, $2, $3)",
+		.params = "UTi",
+		.results = "UT"
 	},
 	[AZ_STATEMENT_APPEND_PROBED] = {
 		.name = "append_probed",

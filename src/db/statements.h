@@ -9,6 +9,10 @@ typedef enum AzStatementId
 	AZ_STATEMENT_COMPONENTS,	/* all registered components */
 	AZ_STATEMENT_DESCRIPTORS,	/* all registered files of payload types */
 	AZ_STATEMENT_LOAD_BOOKS,	/* snapshot and pages of many aggregates */
+	AZ_STATEMENT_READ_PLAN,		/* of what a book consists */
+	AZ_STATEMENT_READ_PAGES,	/* its next pages */
+	AZ_STATEMENT_CORRELATED,	/* aggregates with a correlation id */
+	AZ_STATEMENT_ROOTS,			/* aggregates, page by page */
 	AZ_STATEMENT_APPEND_PROBED, /* append_batch in its waiting-free form */
 	AZ_STATEMENT_APPEND,		/* append_batch in plain SQL */
 	AZ_STATEMENT_FIND_KEYS,		/* what was done under each key */

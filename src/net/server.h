@@ -131,6 +131,12 @@ extern bool az_server_call_open(AzServerCall *call);
  */
 extern bool az_server_call_send(AzServerCall *call, AzBytes message);
 
+/*
+ * Grants the client no more input on this call until it is let go on.  What
+ * it was granted before may still come, and messages with it.
+ */
+extern void az_server_call_hold(AzServerCall *call, bool hold);
+
 /* Bytes queued and not yet handed to HTTP/2. */
 extern size_t az_server_call_unsent(const AzServerCall *call);
 

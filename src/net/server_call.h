@@ -45,6 +45,7 @@ struct AzServerCall
 	AzBuffer	input;			/* an unfinished message */
 	bool		delivering;		/* it is being shown to the owner */
 	size_t		withheld;		/* bytes taken, but not yet granted again */
+	bool		is_held;		/* the owner wants no more for now */
 
 	bool		responded;		/* response headers were given to HTTP/2 */
 	bool		is_waiting;		/* HTTP/2 asked for output and got none */

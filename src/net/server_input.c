@@ -30,6 +30,19 @@ az_server_input_take(AzServerCall *call, AzBytes data)
 	allow_more(call, data.len);
 }
 
+void
+az_server_call_hold(AzServerCall *call, bool hold)
+{
+	if (call->is_held == hold || call->state != AZ_SERVER_CALL_RECEIVING)
+		return;
+	call->is_held = hold;
+	/* Inside an event what was read is accounted for when it returns. */
+	if (hold || call->delivering)
+		return;
+	allow_more(call, 0);
+	az_server_connection_touch(call->connection);
+}
+
 bool
 az_server_input_is_unfinished(const AzServerCall *call)
 {
@@ -167,6 +180,7 @@ az_server_input_drop(AzServerCall *call)
 {
 	AzServerConnection *connection = call->connection;
 
+	call->is_held = false;
 	/* What an event was given stays until it returns. */
 	if (call->delivering)
 		return;
@@ -189,9 +203,11 @@ allow_more(AzServerCall *call, size_t bytes)
 	bool		unfinished = call->input.len > 0;
 
 	call->withheld += bytes;
-	if (connection->fed == call && !unfinished)
+	if (connection->fed == call && (!unfinished || call->is_held))
 		connection->fed = NULL;
-	if (!unfinished || connection->fed == call)
+	if (call->is_held)
+		az_list_remove(&call->starved);
+	else if (!unfinished || connection->fed == call)
 		feed(call);
 	else if (call->starved.list == NULL)
 		az_list_append(&connection->starved, &call->starved, call);

@@ -60,6 +60,7 @@ static int	max_message_size_kb;
 static int	max_output_buffer_kb;
 static int	max_pages_per_book;
 static int	max_payload_size_kb;
+static int	max_query_sequences;
 static int	max_queued_calls;
 static int	max_reconnect_delay_ms;
 static int	max_resets;
@@ -68,6 +69,7 @@ static int	max_streams;
 static char *region;			/* read by the default of events.region */
 static char *socket_directory;
 static int	socket_permissions;
+static int	stream_chunk_kb;
 static int	subscriber_buffer_kb;
 
 static const AzIntSetting int_settings[] = {
@@ -146,6 +148,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.max_payload_size",
 		"Payload of one page, and the encoded ext of a cover.",
 	&max_payload_size_kb, 256, 1, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.max_query_sequences",
+		"Sequences that one query may name.",
+	&max_query_sequences, 10000, 1, 1000000, 0},
 	{"angzarr.max_queued_calls",
 		"Calls to one address of business logic that wait.",
 	&max_queued_calls, 10000, 0, 10000000, 0},
@@ -164,6 +169,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.notify_interval",
 		"Least time between two notifications of listeners.",
 	&az_guc_notify_interval_ms, 20, 0, 60000, GUC_UNIT_MS},
+	{"angzarr.stream_chunk",
+		"One message of a book that is sent in pieces.",
+	&stream_chunk_kb, 1024, 1, 64 * KB, GUC_UNIT_KB},
 	{"angzarr.subscriber_buffer",
 		"Events that wait for one subscriber to read them before it is let go.",
 	&subscriber_buffer_kb, 1024, 1, 512 * KB, GUC_UNIT_KB},
@@ -208,6 +216,8 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	settings->jobs.validation.max_pages = max_pages_per_book;
 	settings->jobs.validation.max_payload_bytes =
 		(size_t) max_payload_size_kb * KB;
+	settings->jobs.validation.max_sequences = max_query_sequences;
+	settings->jobs.stream_chunk_bytes = (size_t) stream_chunk_kb * KB;
 	settings->jobs.max_message_bytes = (size_t) max_message_size_kb * KB;
 	settings->jobs.call_timeout_us = call_timeout_ms * US_PER_MS;
 	settings->jobs.max_append_retries = max_append_retries;

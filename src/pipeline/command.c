@@ -191,6 +191,7 @@ load_history(AzJob *job)
 	command->load.use_snapshot = command->target.send_snapshots;
 	command->load.lower = 0;
 	command->load.upper = AZ_EVERY_SEQUENCE;
+	command->load.max_bytes = job->jobs->settings.max_message_bytes;
 	return az_job_wish(job, &command->load.wish, &az_load_kind);
 }
 

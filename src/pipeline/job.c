@@ -146,6 +146,12 @@ az_job_cancel(AzJob *job)
 	free_job(job);
 }
 
+void
+az_job_resume(AzJob *job)
+{
+	resume(job);
+}
+
 AzStepResult
 az_job_wish(AzJob *job, AzWish *wish, const AzWishKind *kind)
 {
@@ -414,6 +420,8 @@ free_job(AzJob *job)
 		leave_lane(job);
 	DL_DELETE2(jobs->all, job, previous, next);
 	jobs->count--;
+	if (job->pipeline->release != NULL)
+		job->pipeline->release(job);
 	az_arena_free(job->arena);
 }
 

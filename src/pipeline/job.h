@@ -20,6 +20,7 @@ typedef struct AzJobSettings
 {
 	AzValidationLimits validation;
 	size_t		max_message_bytes;	/* of an answer */
+	size_t		stream_chunk_bytes; /* of one message of a streamed book */
 	int64_t		call_timeout_us;	/* of one call to business logic */
 	int			max_append_retries;
 	size_t		max_status_details; /* bytes, with the current book */
@@ -111,6 +112,12 @@ extern AzJob *az_job_create(AzJobs *jobs, const AzPipeline *pipeline,
 
 /* Lets it run from the next az_jobs_run_ready on. */
 extern void az_job_start(AzJob *job);
+
+/*
+ * What a step waits for that is neither wish nor call is there: goes on with
+ * "finish" of that step.  Only while it waits for that.
+ */
+extern void az_job_resume(AzJob *job);
 
 /* Gives it up wherever it is; a call under way is cancelled; frees it. */
 extern void az_job_cancel(AzJob *job);

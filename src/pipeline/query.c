@@ -1,8 +1,8 @@
-/* The pipeline of GetEventBook: one load (contract section 9). */
+/* The pipeline of a plain GetEventBook: one load (contract section 9). */
 #include "pipeline/query.h"
 
 #include "codec/book.h"
-#include "store/load.h"
+#include "pipeline/selection.h"
 
 struct AzQueryJob
 {
@@ -13,7 +13,6 @@ struct AzQueryJob
 };
 
 static AzStepResult prepare(AzJob *job);
-static bool check_served(AzQueryJob *query);
 static AzStepResult load_book(AzJob *job);
 static AzStepResult take_book(AzJob *job);
 
@@ -53,57 +52,22 @@ static AzStepResult
 prepare(AzJob *job)
 {
 	AzQueryJob *query = (AzQueryJob *) job;
+	AzSelection selection = {0};
 
-	if (!az_validate_query(query->request, job->arena, &job->error) ||
-		!check_served(query))
+	if (!az_validate_query(query->request, &job->jobs->settings.validation,
+						   job->arena, &job->error) ||
+		!az_selection_read(query->request, &selection, job->arena,
+						   &job->error))
 		return AZ_STEP_FAILED;
-	az_cover_read(query->request->cover, &query->load.aggregate);
-	if (query->load.aggregate.edition[0] == '\0')
-		return AZ_STEP_NEXT;
-	az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
-				 "editions are not served in this version: query.cover.edition is \"%s\"",
-				 query->load.aggregate.edition);
-	return AZ_STEP_FAILED;
-}
-
-/* What the contract has and this version does not serve is said plainly. */
-static bool
-check_served(AzQueryJob *query)
-{
-	AzJob	   *job = &query->job;
-	const char *what = NULL;
-
-	if (query->request->cover->root == NULL)
-		what = "a query by correlation id";
-	else if (query->request->cover->correlation_id[0] != '\0')
-		what = "a query by root and correlation id";
-	else if (query->request->selection_case == PB_QUERY_SEQUENCES)
-		what = "a query of a set of sequences";
-	else if (query->request->selection_case == PB_QUERY_TEMPORAL)
-		what = "a temporal query";
-	return what == NULL ||
-		az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
-					 "%s is not served in this version; ask by root, with or without a range",
-					 what);
+	az_selection_load(&selection, &query->load);
+	query->load.max_bytes = job->jobs->settings.max_message_bytes;
+	return AZ_STEP_NEXT;
 }
 
 static AzStepResult
 load_book(AzJob *job)
 {
-	AzQueryJob *query = (AzQueryJob *) job;
-	AzLoadWish *load = &query->load;
-
-	load->use_snapshot = true;
-	load->lower = 0;
-	load->upper = AZ_EVERY_SEQUENCE;
-	if (query->request->selection_case == PB_QUERY_RANGE)
-	{
-		load->use_snapshot = false;
-		load->lower = query->request->range->lower;
-		if (query->request->range->_upper_case != 0)
-			load->upper = query->request->range->upper;
-	}
-	return az_job_wish(job, &load->wish, &az_load_kind);
+	return az_job_wish(job, &((AzQueryJob *) job)->load.wish, &az_load_kind);
 }
 
 static AzStepResult

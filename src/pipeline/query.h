@@ -1,10 +1,13 @@
-/* The pipeline of GetEventBook: contract section 9. */
+/* The pipeline of a plain GetEventBook: contract section 9. */
 #ifndef AZ_PIPELINE_QUERY_H
 #define AZ_PIPELINE_QUERY_H
 
 #include "pipeline/job.h"
 
-/* As in pipeline/command.h; the answer is a book. */
+/*
+ * As in pipeline/command.h; the answer is a book.  The query must be plain
+ * (pipeline/selection.h); all others are read in pieces, by book_stream.h.
+ */
 typedef struct AzQueryJob AzQueryJob;
 
 extern AzQueryJob *az_query_create(AzJobs *jobs, AzError *error);

@@ -20,7 +20,8 @@ typedef enum AzStepKind
 typedef enum AzStepResult
 {
 	AZ_STEP_NEXT,				/* go on with the next step */
-	AZ_STEP_WAIT,				/* "start" only: a wish or a call is under way */
+	AZ_STEP_WAIT,				/* "start" only: a wish or a call is under
+								 * way, or az_job_resume follows */
 	AZ_STEP_AGAIN,				/* this step once more, after a pause */
 	AZ_STEP_RESTART,			/* from the first step */
 	AZ_STEP_END,				/* the job is over and well */
@@ -42,6 +43,8 @@ typedef struct AzPipeline
 	/* Checks the request; NEXT or FAILED.  Sets the lane where one is due. */
 	AzStepResult (*prepare) (AzJob *job);
 	const AzStep *steps;		/* ends with a NULL name */
+	/* Frees what the job holds outside of its arena; NULL: nothing. */
+	void		(*release) (AzJob *job);
 } AzPipeline;
 
 /* Every pipeline there is, ending with NULL: the crash test's list. */

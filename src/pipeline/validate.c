@@ -14,6 +14,8 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 #define MAX_FOUND 40			/* bytes of a bad text that are shown */
+#define FIRST_SECOND INT64_C(-62135596800)	/* of the year 1 */
+#define LAST_SECOND INT64_C(253402300799)	/* of the year 9999 */
 #define NOT_A_PAGE SIZE_MAX		/* a field of the request itself */
 
 /* Refuses the request; false. */
@@ -64,7 +66,9 @@ static bool check_domain(const Check *check, const PbCover *cover);
 static bool check_root(const Check *check, const PbCover *cover);
 static bool check_root_size(const Check *check, const PbCover *cover);
 static bool check_names(const Check *check, const PbCover *cover);
-static bool check_point(const Check *check, const PbQuery *query);
+static bool check_selection(const Check *check, const PbQuery *query,
+							const AzValidationLimits *limits);
+static bool check_time(const Check *check, const PbTimestamp *time);
 static bool check_text(const Check *check, const char *text,
 					   const TextRule *rule);
 static bool check_enum(const Check *check, size_t page, const char *field,
@@ -91,7 +95,8 @@ az_validate_command(const PbCommandRequest *request,
 }
 
 bool
-az_validate_query(const PbQuery *query, AzArena *arena, AzError *error)
+az_validate_query(const PbQuery *query, const AzValidationLimits *limits,
+				  AzArena *arena, AzError *error)
 {
 	const Check check = {"query.cover", arena, error};
 	const PbCover *cover = query->cover;
@@ -107,7 +112,21 @@ az_validate_query(const PbQuery *query, AzArena *arena, AzError *error)
 	return check_text(&check, cover->domain, &domain_rule) &&
 		check_root_size(&check, cover) &&
 		check_names(&check, cover) &&
-		check_point(&check, query);
+		check_selection(&check, query, limits);
+}
+
+bool
+az_validate_point(const PbTemporalQuery *point, const char *path,
+				  AzArena *arena, AzError *error)
+{
+	const Check check = {path, arena, error};
+
+	if (point->point_in_time_case == 0)
+		return refuse(&check,
+					  "%s has no point in time, neither as_of_time nor as_of_sequence",
+					  path);
+	return point->point_in_time_case != PB_TEMPORAL_QUERY_AS_OF_TIME ||
+		check_time(&check, point->as_of_time);
 }
 
 bool
@@ -310,13 +329,36 @@ check_names(const Check *check, const PbCover *cover)
 }
 
 static bool
-check_point(const Check *check, const PbQuery *query)
+check_selection(const Check *check, const PbQuery *query,
+				const AzValidationLimits *limits)
 {
-	if (query->selection_case == PB_QUERY_TEMPORAL &&
-		query->temporal->point_in_time_case == 0)
-		return refuse(check,
-					  "query.temporal has no point in time, neither as_of_time nor as_of_sequence");
-	return true;
+	switch (query->selection_case)
+	{
+		case PB_QUERY_SEQUENCES:
+			if (query->sequences->n_values <= limits->max_sequences)
+				return true;
+			return refuse(check,
+						  "query.sequences has %zu values, allowed are %zu (angzarr.max_query_sequences)",
+						  query->sequences->n_values, limits->max_sequences);
+		case PB_QUERY_TEMPORAL:
+			return az_validate_point(query->temporal, "query.temporal",
+									 check->arena, check->error);
+		default:
+			return true;
+	}
+}
+
+/* What protobuf calls a timestamp: the years 1 to 9999. */
+static bool
+check_time(const Check *check, const PbTimestamp *time)
+{
+	if (time->seconds >= FIRST_SECOND && time->seconds <= LAST_SECOND &&
+		time->nanos >= 0 && time->nanos <= 999999999)
+		return true;
+	return refuse(check,
+				  "%s.as_of_time is %lld seconds and %d nanoseconds, allowed are %lld to %lld and 0 to 999999999",
+				  check->path, (long long) time->seconds, (int) time->nanos,
+				  (long long) FIRST_SECOND, (long long) LAST_SECOND);
 }
 
 /* Empty is fine here. */

@@ -10,6 +10,7 @@ typedef struct AzValidationLimits
 	size_t		max_pages;		/* per book, angzarr.max_pages_per_book */
 	size_t		max_payload_bytes;	/* per page, and of an encoded ext,
 									 * angzarr.max_payload_size */
+	size_t		max_sequences;	/* in a query, angzarr.max_query_sequences */
 } AzValidationLimits;
 
 /*
@@ -25,8 +26,13 @@ extern bool az_validate_command(const PbCommandRequest *request,
  * A query by root, or by correlation id: contract section 9.  Afterwards
  * there is a cover with a root (and a domain), a correlation_id, or both.
  */
-extern bool az_validate_query(const PbQuery *query, AzArena *arena,
-							  AzError *error);
+extern bool az_validate_query(const PbQuery *query,
+							  const AzValidationLimits *limits,
+							  AzArena *arena, AzError *error);
+
+/* A point to look back to; "path" is its place ("query.temporal"). */
+extern bool az_validate_point(const PbTemporalQuery *point, const char *path,
+							  AzArena *arena, AzError *error);
 
 /* A correlation id, not empty. */
 extern bool az_validate_stream_filter(const PbEventStreamFilter *filter,

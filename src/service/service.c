@@ -29,6 +29,7 @@ static void call_opened(void *owner, AzServerCall *server_call);
 static void call_message(void *owner, AzServerCall *server_call,
 						 AzBytes message);
 static void call_half_closed(void *owner, AzServerCall *server_call);
+static void call_drained(void *owner, AzServerCall *server_call);
 static void call_closed(void *owner, AzServerCall *server_call, bool early);
 static void fail_text(AzServerCall *call, AzCode code, const char *format,
 					  const char *value);
@@ -39,6 +40,7 @@ const AzServerEvents az_service_events = {
 	.opened = call_opened,
 	.message = call_message,
 	.half_closed = call_half_closed,
+	.drained = call_drained,
 	.closed = call_closed
 };
 
@@ -80,6 +82,12 @@ AzEventStreams *
 az_services_streams(const AzServices *services)
 {
 	return services->streams;
+}
+
+bool
+az_services_is_stopping(const AzServices *services)
+{
+	return services->is_stopping;
 }
 
 void
@@ -233,6 +241,15 @@ call_half_closed(void *owner, AzServerCall *server_call)
 				  "no request message for the method %s", call->method->name);
 	else if (call->method->half_closed != NULL)
 		call->method->half_closed(call);
+}
+
+static void
+call_drained(void *owner, AzServerCall *server_call)
+{
+	AzServiceCall *call = az_server_call_state(server_call);
+
+	if (call != NULL && call->method->drained != NULL)
+		call->method->drained(call);
 }
 
 static void

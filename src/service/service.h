@@ -20,6 +20,8 @@ typedef struct AzMethod
 	bool		client_streams; /* more than one request message allowed */
 	/* One request message; bytes are valid during the call only. */
 	void		(*message) (AzServiceCall *call, AzBytes message);
+	/* What was sent has left; NULL: nothing to do. */
+	void		(*drained) (AzServiceCall *call);
 	/* The client sends no more; NULL: nothing to do. */
 	void		(*half_closed) (AzServiceCall *call);
 	/* The call is over; also told when "job" was given up before it. */
@@ -55,6 +57,7 @@ extern AzServices *az_services_create(AzJobs *jobs);
 extern void az_services_free(AzServices *services);
 extern AzJobs *az_services_jobs(const AzServices *services);
 extern AzEventStreams *az_services_streams(const AzServices *services);
+extern bool az_services_is_stopping(const AzServices *services);
 
 /*
  * The server stops: calls with a job under way go on to their end, all

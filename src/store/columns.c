@@ -18,8 +18,12 @@ az_columns_create(AzStatementId statement, size_t rows, AzArena *arena)
 	if (params == NULL)
 		return NULL;
 	for (; *types != '\0'; types++)
-		if (*types != '*' && !create_column(&params[n++], *types, rows, arena))
+	{
+		if (*types == '*')
+			params[n - 1].is_array = true;
+		else if (!create_column(&params[n++], *types, rows, arena))
 			return NULL;
+	}
 	return params;
 }
 
@@ -27,6 +31,14 @@ void
 az_columns_set_int(AzDbParam *param, size_t row, int64_t value)
 {
 	param->column.ints[row] = value;
+}
+
+void
+az_columns_set_ints(AzDbParam *param, int64_t *values, size_t count)
+{
+	param->column.ints = values;
+	param->column.count = count;
+	param->column.nulls = NULL;
 }
 
 void
@@ -55,7 +67,6 @@ create_column(AzDbParam *param, char letter, size_t rows, AzArena *arena)
 {
 	AzDbColumn *column = &param->column;
 
-	param->is_array = true;
 	column->type = type_of(letter);
 	column->count = rows;
 	column->nulls = az_arena_array(arena, rows + 1, sizeof(bool));

@@ -5,8 +5,9 @@
 #include "db/db.h"
 
 /*
- * "n" array parameters with room for "rows" values each, of the types that
- * the statement's list says; NULL when memory is out.
+ * The parameters of a statement with room for "rows" values each, of the
+ * types that its list says; NULL when memory is out.  One row where some of
+ * them are single values.
  */
 extern AzDbParam *az_columns_create(AzStatementId statement, size_t rows,
 									AzArena *arena);
@@ -16,6 +17,10 @@ extern void az_columns_set_int(AzDbParam *param, size_t row, int64_t value);
 extern void az_columns_set_text(AzDbParam *param, size_t row,
 								const char *text);
 extern void az_columns_set_bytes(AzDbParam *param, size_t row, AzBytes bytes);
+
+/* All values of one array, none null; they stay where they are. */
+extern void az_columns_set_ints(AzDbParam *param, int64_t *values,
+								size_t count);
 extern void az_columns_set_null(AzDbParam *param, size_t row);
 
 #endif

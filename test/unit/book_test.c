@@ -385,6 +385,19 @@ an_edition_diverges_where_its_cover_says_so_for_the_domain(void **state)
 }
 
 static void
+a_cover_without_a_root_reads_as_zeros(void **state)
+{
+	static const uint8_t zeros[AZ_UUID_SIZE];
+	PbCover    *cover = az_cover_make(&order, "", nothing, arena, &error);
+	AzAggregate read = order;
+
+	cover->root = NULL;
+	az_cover_read(cover, &read);
+	assert_memory_equal(read.root, zeros, AZ_UUID_SIZE);
+	assert_string_equal(read.domain, "order");
+}
+
+static void
 an_aggregate_reads_as_domain_root_and_edition(void **state)
 {
 	AzAggregate branch = order;
@@ -479,6 +492,7 @@ main(void)
 		TEST(a_type_is_named_by_what_follows_the_last_slash),
 		TEST(times_are_kept_to_the_microsecond_on_both_sides_of_1970),
 		TEST(times_beyond_an_int64_are_its_ends),
+		TEST(a_cover_without_a_root_reads_as_zeros),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

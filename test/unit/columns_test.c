@@ -79,6 +79,21 @@ no_rows_give_arrays_of_nothing(void **state)
 }
 
 static void
+single_values_and_arrays_are_told_apart(void **state)
+{
+	AzDbParam  *params = az_columns_create(AZ_STATEMENT_READ_PLAN, 1, arena);
+	int64_t		sequences[] = {1, 5, 9};
+
+	assert_false(params[0].is_array);
+	assert_int_equal(params[0].column.count, 1);
+	assert_true(params[5].is_array);
+	az_columns_set_ints(&params[5], sequences, 3);
+	assert_int_equal(params[5].column.count, 3);
+	assert_int_equal(params[5].column.ints[2], 9);
+	assert_null(params[5].column.nulls);
+}
+
+static void
 parameters_without_memory_are_not_created(void **state)
 {
 	int			n_failed = 0;
@@ -108,6 +123,7 @@ main(void)
 		TEST(values_are_set_row_by_row),
 		TEST(no_rows_give_arrays_of_nothing),
 		TEST(parameters_without_memory_are_not_created),
+		TEST(single_values_and_arrays_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,8 +42,11 @@ world_create(void)
 		.backoff_max_us = 10000
 	};
 	AzJobSettings jobs = {
-		.validation = {.max_pages = 100,.max_payload_bytes = 50000},
-		.max_message_bytes = 100000,.call_timeout_us = 5000000,
+		.validation = {
+			.max_pages = 100,.max_payload_bytes = 50000,.max_sequences = 100
+		},
+		.max_message_bytes = 100000,.stream_chunk_bytes = 10000,
+		.call_timeout_us = 5000000,
 		.max_append_retries = 5,.max_status_details = 6144,.max_jobs = 1000
 	};
 	AzEngineSettings settings = {

@@ -11,7 +11,9 @@
 #include "net/server.h"
 #include "service/service.h"
 
+#ifndef FAKE_MAX_SENT
 #define FAKE_MAX_SENT 64
+#endif
 
 struct AzServerCall
 {
@@ -24,6 +26,7 @@ struct AzServerCall
 	bool		send_fails;
 	bool		opened;			/* its response headers are out */
 	size_t		unsent;			/* as a test says */
+	bool		held;
 	bool		finished;
 	AzCode		code;
 	char		message[512];
@@ -97,6 +100,12 @@ az_server_call_send(AzServerCall *call, AzBytes message)
 }
 
 void
+az_server_call_hold(AzServerCall *call, bool hold)
+{
+	call->held = hold;
+}
+
+void
 az_server_call_finish(AzServerCall *call, const AzError *status)
 {
 	if (call->finished)
@@ -107,7 +116,7 @@ az_server_call_finish(AzServerCall *call, const AzError *status)
 			 status->message != NULL ? status->message : "");
 }
 
-static AzServices *
+__attribute__((unused)) static AzServices *
 fake_services(void)
 {
 	static AzJobs jobs;

@@ -405,6 +405,54 @@ jobs_still_there_at_the_end_are_dropped_silently(void **state)
 	assert_string_equal(trace, "ask a");
 }
 
+/* ---- waiting for something else ---- */
+
+static AzStepResult
+wait_outside(AzJob *job)
+{
+	note("wait", job);
+	return AZ_STEP_WAIT;
+}
+
+static void
+let_go(AzJob *job)
+{
+	note("release", job);
+}
+
+static const AzStep outside_steps[] = {
+	{"wait", AZ_STEP_REMOTE, wait_outside, take_wish},
+	{NULL}
+};
+static const AzPipeline outside_pipeline = {
+	"outside", prepare, outside_steps, let_go
+};
+
+static void
+a_job_that_waits_for_something_else_goes_on_when_resumed(void **state)
+{
+	TestJob    *test = start("a", &outside_pipeline, NULL);
+
+	az_jobs_run_ready(jobs);
+	az_jobs_run_ready(jobs);
+	assert_string_equal(trace, "wait a");
+	az_job_resume(&test->job);
+	assert_string_equal(trace, "wait a, take a, done a, release a");
+}
+
+static void
+what_a_job_holds_is_released_however_it_ends(void **state)
+{
+	TestJob    *test = start("a", &outside_pipeline, NULL);
+
+	az_jobs_run_ready(jobs);
+	az_job_cancel(&test->job);
+	assert_string_equal(trace, "wait a, release a");
+	start("bad", &outside_pipeline, NULL);
+	az_jobs_run_ready(jobs);
+	assert_string_equal(trace, "wait a, release a, failed bad, release bad");
+}
+
 int
 main(void)
 {
@@ -425,6 +473,8 @@ main(void)
 		TEST(a_call_to_an_address_that_is_none_fails_the_job),
 		TEST(memory_that_runs_out_ends_the_job_and_leaves_no_lane),
 		TEST(jobs_still_there_at_the_end_are_dropped_silently),
+		TEST(a_job_that_waits_for_something_else_goes_on_when_resumed),
+		TEST(what_a_job_holds_is_released_however_it_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

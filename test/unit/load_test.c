@@ -285,6 +285,87 @@ a_book_its_job_has_no_memory_for_fails_alone(void **state)
 	az_arena_free(small);
 }
 
+static void
+a_point_in_time_ends_the_book(void **state)
+{
+	for (int i = 0; i < 4; i++)
+		memory_db_put_correlated(memory, &order, "", 10 * i);
+	want(0, order, true, 0, AZ_EVERY_SEQUENCE);
+	loads[0].has_as_of = true;
+	loads[0].as_of_us = 20;
+	want(1, order, true, 0, 1);
+	assert_true(run(2));
+	assert_int_equal(loads[0].book.count, 3);
+	assert_int_equal(loads[1].book.count, 2);
+}
+
+static void
+a_cover_that_disagrees_fails_alone_naming_both(void **state)
+{
+	AzAggregate edition = {"order", "trial", {1}, true, 4};
+
+	put_events(&edition, 2);
+	put_events(&order, 1);
+	want(0, edition, true, 0, AZ_EVERY_SEQUENCE);
+	want(1, order, true, 0, AZ_EVERY_SEQUENCE);
+	assert_true(run(2));
+	assert_int_equal(loads[0].wish.outcome, AZ_WISH_FAILED);
+	assert_int_equal(loads[0].wish.error.code, AZ_FAILED_PRECONDITION);
+	assert_non_null(strstr(loads[0].wish.error.message,
+						   "diverges at sequence 0, the cover says 4"));
+	assert_int_equal(loads[1].wish.outcome, AZ_WISH_FULFILLED);
+	assert_int_equal(loads[1].book.count, 1);
+	edition.divergence = 0;
+	want(0, edition, true, 0, AZ_EVERY_SEQUENCE);
+	assert_true(run(2));
+	assert_int_equal(loads[0].book.count, 2);
+}
+
+static void
+a_book_of_too_many_bytes_or_pages_fails_alone(void **state)
+{
+	const AzAggregate cart = {"cart", "", {3}};
+
+	put_events(&order, 10);
+	put_events(&cart, 3);
+	want(0, order, true, 0, AZ_EVERY_SEQUENCE);
+	want(1, cart, true, 0, AZ_EVERY_SEQUENCE);
+	loads[0].max_bytes = 100;
+	loads[1].max_bytes = 100;
+	assert_true(run(2));
+	assert_int_equal(loads[0].wish.outcome, AZ_WISH_FAILED);
+	assert_int_equal(loads[0].wish.error.code, AZ_RESOURCE_EXHAUSTED);
+	assert_non_null(strstr(loads[0].wish.error.message, "GetEvents"));
+	assert_non_null(strstr(loads[0].wish.error.message,
+						   "angzarr.max_message_size"));
+	assert_int_equal(loads[1].wish.outcome, AZ_WISH_FULFILLED);
+	assert_int_equal(loads[1].book.count, 3);
+	/* So many bytes of pages alone, whatever they hold. */
+	for (int i = 0; i < 5; i++)
+		memory_db_put_event(memory, &unknown, "", "");
+	want(0, unknown, true, 0, AZ_EVERY_SEQUENCE);
+	loads[0].max_bytes = 50;
+	assert_true(run(1));
+	assert_int_equal(loads[0].wish.outcome, AZ_WISH_FAILED);
+	loads[0].max_bytes = 100;
+	assert_true(run(1));
+	assert_int_equal(loads[0].wish.outcome, AZ_WISH_FULFILLED);
+	assert_int_equal(loads[0].book.count, 5);
+}
+
+static void
+a_load_without_a_limit_lifts_that_of_the_others_for_the_statement(void **state)
+{
+	put_events(&order, 100);
+	want(0, order, true, 0, AZ_EVERY_SEQUENCE);
+	want(1, order, true, 0, AZ_EVERY_SEQUENCE);
+	loads[1].max_bytes = 100;
+	assert_true(run(2));
+	assert_int_equal(loads[0].book.count, 100);
+	assert_int_equal(loads[1].wish.outcome, AZ_WISH_FAILED);
+	assert_int_equal(memory->db.max_group_bytes, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -301,6 +382,10 @@ main(void)
 		TEST(a_failing_statement_spoils_the_transaction),
 		TEST(an_answer_out_of_order_is_an_internal_error),
 		TEST(a_book_its_job_has_no_memory_for_fails_alone),
+		TEST(a_point_in_time_ends_the_book),
+		TEST(a_cover_that_disagrees_fails_alone_naming_both),
+		TEST(a_book_of_too_many_bytes_or_pages_fails_alone),
+		TEST(a_load_without_a_limit_lifts_that_of_the_others_for_the_statement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,30 @@ put(MemoryDb *memory, const AzAggregate *aggregate, AzEvent *event)
 }
 
 void
+memory_db_put_correlated(MemoryDb *memory, const AzAggregate *aggregate,
+						 const char *correlation_id, int64_t created_at_us)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+	AzEvent    *event;
+
+	memory_db_put_event(memory, aggregate, "/t.Added", correlation_id);
+	event = &stream->events[stream->count - 1];
+	event->created_at_us = created_at_us;
+	event->correlation_id = az_arena_string(memory->arena, correlation_id);
+	must(event->correlation_id != NULL);
+}
+
+void
+memory_db_delete(MemoryDb *memory, const AzAggregate *aggregate)
+{
+	MemoryStream *stream = memory_stream(memory, aggregate);
+
+	must(stream != NULL && !stream->is_touched);
+	stream->count = 0;
+	stream->committed = 0;
+}
+
+void
 memory_db_put_snapshot(MemoryDb *memory, const AzAggregate *aggregate,
 					   int64_t sequence, const char *state)
 {
@@ -262,6 +286,14 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_horizon(memory, arena, rows, error);
 		case AZ_STATEMENT_READ_LOG:
 			return memory_read_log(memory, params, arena, rows, error);
+		case AZ_STATEMENT_READ_PLAN:
+			return memory_read_plan(memory, params, arena, rows, error);
+		case AZ_STATEMENT_READ_PAGES:
+			return memory_read_pages(memory, params, arena, rows, error);
+		case AZ_STATEMENT_CORRELATED:
+			return memory_correlated(memory, params, arena, rows, error);
+		case AZ_STATEMENT_ROOTS:
+			return memory_roots(memory, params, arena, rows, error);
 		default:
 			return memory_append(memory,
 								 statement == AZ_STATEMENT_APPEND_PROBED,
@@ -331,7 +363,8 @@ check_params(AzStatementId statement, const AzDbParam *params, AzError *error)
 			return az_error_set(error, NULL, AZ_INTERNAL,
 								"a parameter has another type");
 		if (params[i].is_array != (*types == '*')
-			|| column->count != params[0].column.count)
+			|| (params[0].is_array && column->count != params[0].column.count)
+			|| (!params[i].is_array && column->count != 1))
 			return az_error_set(error, NULL, AZ_INTERNAL,
 								"a parameter has another count");
 		if (*types == '*')

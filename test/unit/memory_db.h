@@ -1,6 +1,7 @@
 /*
  * A database port in memory: the engine's statements with their real
- * meaning, transactions that roll back, and faults on request.
+ * meaning, transactions that roll back, and faults on request; but editions
+ * are streams of their own here.
  *
  * Its own allocations can be made to fail like all others; a statement then
  * fails with SQLSTATE 53200, as a server's would.
@@ -106,6 +107,9 @@ typedef struct MemoryDb
 	AzArena    *arena;			/* all that is stored; freed at the end */
 	AzMap	   *streams;		/* by aggregate: struct MemoryStream */
 	MemoryKept	kept;			/* a test may read what was committed */
+	struct MemoryStream *first; /* of all of them */
+	struct MemoryStream *last;
+	int64_t		n_streams;
 	struct MemoryStream *touched;	/* by the open transaction */
 	MemoryFault begin_fault;
 	MemoryFault commit_fault;
@@ -141,6 +145,15 @@ extern void memory_db_drop_event(MemoryDb *memory, int64_t position);
 
 /* The position drawn last. */
 extern int64_t memory_db_last_position(const MemoryDb *memory);
+
+/* The same with a correlation id and a time of its own. */
+extern void memory_db_put_correlated(MemoryDb *memory,
+									 const AzAggregate *aggregate,
+									 const char *correlation_id,
+									 int64_t created_at_us);
+
+/* All events of an aggregate are gone. */
+extern void memory_db_delete(MemoryDb *memory, const AzAggregate *aggregate);
 
 /* A snapshot at a sequence; events up to there need not exist. */
 extern void memory_db_put_snapshot(MemoryDb *memory,

@@ -9,7 +9,7 @@
 /* Parameters of AZ_STATEMENT_LOAD_BOOKS after the aggregate's three. */
 enum
 {
-	USE_SNAPSHOT = 3, LOWER, UPPER
+	USE_SNAPSHOT = 3, LOWER, UPPER, AS_OF, SAID, MAX_BOOK_ROWS
 };
 
 /* Parameters of both appends. */
@@ -36,12 +36,16 @@ typedef struct Selection
 	const AzSnapshot *snapshot;
 	size_t		first;			/* of the events */
 	size_t		end;
+	int64_t		own_first;		/* a cover disagrees with it; or -1 */
+	bool		is_cut;			/* the last one comes without its bytes */
 } Selection;
 
 static bool select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 						Selection *selection, AzError *error);
 static const AzSnapshot *newest_snapshot(const MemoryStream *stream,
 										 int64_t upper);
+static void cut(MemoryDb *memory, const AzDbColumn *max_rows, size_t row,
+				Selection *selection);
 static void write_book(Answer *answer, size_t book,
 					   const Selection *selection);
 static void write_snapshot(Answer *answer, size_t book,
@@ -142,7 +146,8 @@ memory_load(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 		if (!select_book(memory, params, i, &selections[i], error))
 			return false;
 		n_rows += selections[i].end - selections[i].first
-			+ (selections[i].snapshot != NULL ? 1 : 0);
+			+ (selections[i].snapshot != NULL ? 1 : 0)
+			+ (selections[i].own_first >= 0 ? 1 : 0);
 	}
 	if (!az_rows_create(rows, AZ_STATEMENT_LOAD_BOOKS, n_rows, arena))
 		return memory_fail(error, "53200");
@@ -166,6 +171,13 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 	if (stream->poison[0] != '\0')
 		return memory_fail(error, stream->poison);
 	selection->stream = stream;
+	selection->own_first = -1;
+	if (!params[SAID].column.nulls[row] && stream->count > 0
+		&& stream->events[0].sequence != params[SAID].column.ints[row])
+	{
+		selection->own_first = stream->events[0].sequence;
+		return true;
+	}
 	if (params[USE_SNAPSHOT].column.ints[row] != 0)
 	{
 		selection->snapshot = newest_snapshot(stream, upper);
@@ -177,8 +189,12 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 		selection->first++;
 	selection->end = selection->first;
 	while (selection->end < stream->count
-		   && stream->events[selection->end].sequence <= upper)
+		   && stream->events[selection->end].sequence <= upper
+		   && (params[AS_OF].column.nulls[row]
+			   || stream->events[selection->end].created_at_us
+			   <= params[AS_OF].column.ints[row]))
 		selection->end++;
+	cut(memory, &params[MAX_BOOK_ROWS].column, row, selection);
 	return true;
 }
 
@@ -194,6 +210,29 @@ newest_snapshot(const MemoryStream *stream, int64_t upper)
 	return newest;
 }
 
+/* What a host leaves out because it is too much. */
+static void
+cut(MemoryDb *memory, const AzDbColumn *max_rows, size_t row,
+	Selection *selection)
+{
+	size_t		bytes = 0;
+
+	if (!max_rows->nulls[row] && selection->end - selection->first
+		> (size_t) max_rows->ints[row])
+		selection->end = selection->first + (size_t) max_rows->ints[row];
+	if (memory->db.max_group_bytes == 0)
+		return;
+	for (size_t i = selection->first; i < selection->end; i++)
+	{
+		if (bytes > memory->db.max_group_bytes)
+		{
+			selection->end = i + 1;
+			selection->is_cut = true;
+		}
+		bytes += selection->stream->events[i].payload.len;
+	}
+}
+
 static void
 write_book(Answer *answer, size_t book, const Selection *selection)
 {
@@ -205,8 +244,16 @@ write_book(Answer *answer, size_t book, const Selection *selection)
 	for (size_t i = selection->first; i < selection->end; i++)
 	{
 		write_event(answer, book, &selection->stream->events[i]);
+		if (selection->is_cut && i + 1 == selection->end)
+			put_null(answer, 6);
 		answer->row++;
 	}
+	if (selection->own_first < 0)
+		return;
+	put_int(answer, 0, (int64_t) book);
+	put_null(answer, 1);
+	put_int(answer, 2, selection->own_first);
+	answer->row++;
 }
 
 static void
@@ -421,7 +468,16 @@ memory_stream(MemoryDb *memory, const AzAggregate *aggregate)
 	stream = az_arena_alloc(memory->arena, sizeof(MemoryStream));
 	if (stream == NULL || !az_map_put(memory->streams, key, stream))
 		return NULL;
-	return stream;
+	stream->aggregate = *aggregate;
+	stream->aggregate.domain = az_arena_string(memory->arena,
+											   aggregate->domain);
+	stream->aggregate.edition = az_arena_string(memory->arena,
+												aggregate->edition);
+	stream->number = memory->n_streams++;
+	*(memory->last != NULL ? &memory->last->next : &memory->first) = stream;
+	memory->last = stream;
+	return stream->aggregate.domain != NULL &&
+		stream->aggregate.edition != NULL ? stream : NULL;
 }
 
 int64_t

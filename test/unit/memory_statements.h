@@ -7,6 +7,9 @@
 /* Events beyond "committed" belong to the open transaction. */
 typedef struct MemoryStream
 {
+	AzAggregate aggregate;		/* texts are the database's */
+	int64_t		number;			/* in the order of first use, from 0 */
+	struct MemoryStream *next;	/* made after this one */
 	AzEvent    *events;
 	size_t		count;
 	size_t		committed;
@@ -55,6 +58,16 @@ extern bool memory_descriptors(MemoryDb *memory, AzArena *arena, AzRows *rows,
 							   AzError *error);
 extern bool memory_load(MemoryDb *memory, const AzDbParam *params,
 						AzArena *arena, AzRows *rows, AzError *error);
+
+/* Positions: those of a stream made earlier come first (memory_reads.c). */
+extern bool memory_read_plan(MemoryDb *memory, const AzDbParam *params,
+							 AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_read_pages(MemoryDb *memory, const AzDbParam *params,
+							  AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_correlated(MemoryDb *memory, const AzDbParam *params,
+							  AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_roots(MemoryDb *memory, const AzDbParam *params,
+						 AzArena *arena, AzRows *rows, AzError *error);
 extern bool memory_append(MemoryDb *memory, bool probed,
 						  const AzDbParam *params, AzArena *arena,
 						  AzRows *rows, AzError *error);

@@ -329,6 +329,52 @@ a_call_that_asks_on_without_taking_answers_is_ended(void **state)
 	assert_in_range(stage.message_bytes, 8 * MB, 9 * MB);
 }
 
+static void
+a_held_call_gets_what_was_granted_and_no_more_until_it_is_let_go_on(void **state)
+{
+	H2Stream   *stream;
+	AzServerCall *call;
+	size_t		got;
+
+	connect_peer();
+	stream = begin_call("/hold");
+	TURN_UNTIL(stage.held != NULL);
+	call = stage.held;
+	az_server_call_hold(call, true);
+	for (int i = 0; i < 300; i++)
+		h2_peer_send_message(stage.peer, stream, filler, 1000, false);
+	TURN_UNTIL(stage.n_messages > 60);
+	turns(20);
+	got = stage.n_messages;
+	assert_in_range(got, 61, 66);
+	expect_working_connection();
+	turns(20);
+	assert_int_equal(stage.n_messages, got + 1);
+	az_server_call_hold(call, false);
+	TURN_UNTIL(stage.n_messages == 301);
+	stage.held = call;
+	finish_held(AZ_OK, NULL);
+	TURN_UNTIL(stream->closed);
+	assert_int_equal(h2_peer_status(stream), 0);
+}
+
+static void
+a_held_call_can_end(void **state)
+{
+	H2Stream   *stream;
+
+	connect_peer();
+	stream = begin_call("/hold");
+	TURN_UNTIL(stage.held != NULL);
+	az_server_call_hold(stage.held, true);
+	for (int i = 0; i < 100; i++)
+		h2_peer_send_message(stage.peer, stream, filler, 1000, false);
+	TURN_UNTIL(stage.n_messages > 60);
+	finish_held(AZ_ABORTED, "enough");
+	expect_refusal(stream, AZ_ABORTED, "enough");
+	expect_working_connection();
+}
+
 int
 main(void)
 {
@@ -349,6 +395,8 @@ main(void)
 		STAGE_TEST(padding_does_not_use_up_the_windows),
 		STAGE_TEST(a_call_that_asks_on_without_taking_answers_is_ended),
 		STAGE_TEST(memory_that_is_out_for_a_message_ends_its_call),
+		STAGE_TEST(a_held_call_gets_what_was_granted_and_no_more_until_it_is_let_go_on),
+		STAGE_TEST(a_held_call_can_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #define MAX_PAGES 3
 #define MAX_PAYLOAD 1000
 
-static const AzValidationLimits limits = {MAX_PAGES, MAX_PAYLOAD};
+static const AzValidationLimits limits = {MAX_PAGES, MAX_PAYLOAD, 3};
 
 /* A request that is fine until a test spoils it. */
 static struct
@@ -99,14 +99,14 @@ assert_refused(const char *message)
 static void
 assert_query_fine(void)
 {
-	if (!az_validate_query(&r.query, r.arena, &r.error))
+	if (!az_validate_query(&r.query, &limits, r.arena, &r.error))
 		fail_msg("refused: %s", r.error.message);
 }
 
 static void
 assert_query_refused(const char *message)
 {
-	assert_false(az_validate_query(&r.query, r.arena, &r.error));
+	assert_false(az_validate_query(&r.query, &limits, r.arena, &r.error));
 	assert_int_equal(r.error.code, AZ_INVALID_ARGUMENT);
 	assert_string_equal(r.error.message, message);
 }
@@ -135,7 +135,7 @@ a_command_that_is_fine_costs_no_memory(void **state)
 	AzError		error = {0};
 
 	assert_true(az_validate_command(&r.request, &limits, NULL, &error));
-	assert_true(az_validate_query(&r.query, NULL, &error));
+	assert_true(az_validate_query(&r.query, &limits, NULL, &error));
 	assert_int_equal(error.code, AZ_OK);
 }
 
@@ -508,6 +508,45 @@ a_temporal_query_needs_a_point_in_time(void **state)
 }
 
 static void
+a_time_to_look_back_to_is_one_of_protobuf(void **state)
+{
+	PbTimestamp time = PB_TIMESTAMP_INIT;
+
+	r.query.selection_case = PB_QUERY_TEMPORAL;
+	r.query.temporal = &r.temporal;
+	r.temporal.point_in_time_case = PB_TEMPORAL_QUERY_AS_OF_TIME;
+	r.temporal.as_of_time = &time;
+	assert_query_fine();
+	time.seconds = INT64_C(253402300799);
+	time.nanos = 999999999;
+	assert_query_fine();
+	time.seconds++;
+	assert_query_refused("query.temporal.as_of_time is 253402300800 seconds and 999999999 nanoseconds, allowed are -62135596800 to 253402300799 and 0 to 999999999");
+	time.seconds = INT64_C(-62135596801);
+	assert_query_refused("query.temporal.as_of_time is -62135596801 seconds and 999999999 nanoseconds, allowed are -62135596800 to 253402300799 and 0 to 999999999");
+	time.seconds = 0;
+	time.nanos = -1;
+	assert_query_refused("query.temporal.as_of_time is 0 seconds and -1 nanoseconds, allowed are -62135596800 to 253402300799 and 0 to 999999999");
+	time.nanos = 1000000000;
+	assert_query_refused("query.temporal.as_of_time is 0 seconds and 1000000000 nanoseconds, allowed are -62135596800 to 253402300799 and 0 to 999999999");
+}
+
+static void
+a_query_names_no_more_sequences_than_allowed(void **state)
+{
+	PbSequenceSet set = PB_SEQUENCE_SET_INIT;
+	uint32_t	values[4] = {0};
+
+	r.query.selection_case = PB_QUERY_SEQUENCES;
+	r.query.sequences = &set;
+	set.values = values;
+	set.n_values = 3;
+	assert_query_fine();
+	set.n_values = 4;
+	assert_query_refused("query.sequences has 4 values, allowed are 3 (angzarr.max_query_sequences)");
+}
+
+static void
 without_memory_a_wrong_request_is_still_refused(void **state)
 {
 	r.cover.domain = "Order";
@@ -562,6 +601,8 @@ main(void)
 		TEST(a_query_asks_by_root_and_domain_or_by_correlation_id),
 		TEST(the_cover_of_a_query_follows_the_rules_of_covers),
 		TEST(a_temporal_query_needs_a_point_in_time),
+		TEST(a_time_to_look_back_to_is_one_of_protobuf),
+		TEST(a_query_names_no_more_sequences_than_allowed),
 		TEST(without_memory_a_wrong_request_is_still_refused),
 	};
 

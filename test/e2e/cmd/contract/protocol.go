@@ -15,13 +15,11 @@ import (
 	"strings"
 	"time"
 
-	angzarrv1 "angzarr.io/proto/angzarr/v1"
 	"crypto/tls"
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"angzarr.io/e2e/internal/engine"
 	"angzarr.io/e2e/internal/tap"
@@ -152,87 +150,6 @@ func (s *suite) checkProtocol() {
 		"a request of 5 MB is RESOURCE_EXHAUSTED", err, a)
 	_, err = s.send(engine.Request("aggregate", engine.NewRoot(), page(0)))
 	tap.OK(err == nil, "after all that commands are still served on the first connection", err)
-}
-
-func (s *suite) query(q *angzarrv1.Query) (*angzarrv1.EventBook, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return s.Queries.GetEventBook(ctx, q)
-}
-
-func (s *suite) checkQueries() {
-	id := engine.NewRoot()
-	request := engine.Request("obey-three", id, page(0))
-	written := s.mustSend(request).Events
-	book, err := s.query(&angzarrv1.Query{Cover: engine.Cover("obey-three", id)})
-	tap.OK(err == nil && proto.Equal(book, written), "GetEventBook gives what the command was answered with", err, book)
-
-	for _, c := range []struct {
-		name  string
-		lower uint32
-		upper *uint32
-		want  string
-	}{
-		{"from 1", 1, nil, "[1 2]"},
-		{"from 1 to 1", 1, proto.Uint32(1), "[1]"},
-		{"from 0 to 1", 0, proto.Uint32(1), "[0 1]"},
-		{"from 0 to 0", 0, proto.Uint32(0), "[0]"},
-		{"from 2 to 99", 2, proto.Uint32(99), "[2]"},
-		{"from 3", 3, nil, "[]"},
-		{"from 2 to 1", 2, proto.Uint32(1), "[]"},
-	} {
-		book, err := s.query(&angzarrv1.Query{
-			Cover:     engine.Cover("obey-three", id),
-			Selection: &angzarrv1.Query_Range{Range: &angzarrv1.SequenceRange{Lower: c.lower, Upper: c.upper}},
-		})
-		tap.OK(err == nil && numbers(book) == c.want, "a range "+c.name+" of three events gives "+c.want, err, book)
-	}
-	unknown := engine.NewRoot()
-	for _, name := range []string{"obey-three", "nobody"} {
-		book, err := s.query(&angzarrv1.Query{Cover: engine.Cover(name, unknown)})
-		tap.OK(err == nil && len(book.Pages) == 0 && book.NextSequence == 0 && book.Snapshot == nil,
-			"an aggregate that does not exist is an empty book (domain "+name+")", err, book)
-	}
-	s.checkSnapshotQuery()
-	for _, c := range []struct {
-		name  string
-		cover *angzarrv1.Cover
-		word  string
-	}{
-		{"without a cover", nil, "cover"},
-		{"with neither root nor correlation id", &angzarrv1.Cover{Domain: "obey"}, "root"},
-		{"with a root but no domain", engine.Cover("", id), "domain"},
-		{"with a root of 5 bytes", engine.Cover("obey", make([]byte, 5)), "root"},
-		{"with a bad domain", engine.Cover("Bad", id), "domain"},
-	} {
-		_, err := s.query(&angzarrv1.Query{Cover: c.cover})
-		tap.OK(status.Code(err) == codes.InvalidArgument && strings.Contains(status.Convert(err).Message(), c.word),
-			"a query "+c.name+" is INVALID_ARGUMENT and says so", err)
-	}
-}
-
-func (s *suite) checkSnapshotQuery() {
-	id := engine.NewRoot()
-	s.mustSend(engine.Request("snapshot", id, page(0)))
-	s.appendOne("snapshot", id, 2)
-	book, err := s.query(&angzarrv1.Query{Cover: engine.Cover("snapshot", id)})
-	tap.OK(err == nil && book.GetSnapshot().GetSequence() == 1 && numbers(book) == "[2]" && book.NextSequence == 3,
-		"a book begins with its newest snapshot, and goes on with the pages after it", err, book)
-	book, err = s.query(&angzarrv1.Query{
-		Cover:     engine.Cover("snapshot", id),
-		Selection: &angzarrv1.Query_Range{Range: &angzarrv1.SequenceRange{}},
-	})
-	tap.OK(err == nil && book.Snapshot == nil && numbers(book) == "[0 1 2]",
-		"a range of a book has no snapshot", err, book)
-}
-
-// appendOne lets somebody else append, in SQL.
-func (s *suite) appendOne(domain string, id []byte, expected uint32) {
-	_, err := s.SQL("SELECT angzarr.append('%s', '%s', %d, ARRAY[angzarr.new_event('test.Theirs', '')])",
-		domain, uuidText(id), expected)
-	if err != nil {
-		tap.Bail("could not append: %v", err)
-	}
 }
 
 func (s *suite) checkHealth() {

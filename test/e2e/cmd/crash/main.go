@@ -12,8 +12,10 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -27,6 +29,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"angzarr.io/e2e/internal/engine"
 	"angzarr.io/e2e/internal/tap"
@@ -52,11 +55,15 @@ func main() {
 		fmt.Println(describe(command(connection, parseRoot(flag.Arg(1)))))
 	case "query":
 		fmt.Println(describe(query(connection, parseRoot(flag.Arg(1)))))
+	case "books":
+		fmt.Println(describe(books(connection, parseRoot(flag.Arg(1)))))
+	case "roots":
+		fmt.Println(describe(roots(connection)))
 	case "storm":
 		s := &storm{Engine: &engine.Engine{Psql: *psql}, connection: connection, sent: map[string]codes.Code{}}
 		s.run()
 	default:
-		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, query or storm")
+		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, query, books, roots or storm")
 		os.Exit(1)
 	}
 }
@@ -67,6 +74,34 @@ func command(connection *grpc.ClientConn, root []byte) error {
 	client := angzarrv1.NewCommandHandlerCoordinatorServiceClient(connection)
 	_, err := client.HandleCommand(ctx, engine.Request(domain, root,
 		engine.Page(angzarrv1.MergeStrategy_MERGE_STRICT, 0, &anypb.Any{TypeUrl: "/test.Do"})))
+	return err
+}
+
+func books(connection *grpc.ClientConn, root []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	stream, err := angzarrv1.NewEventQueryServiceClient(connection).GetEvents(ctx,
+		&angzarrv1.Query{Cover: engine.Cover(domain, root)})
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	return unlessEOF(err)
+}
+
+func roots(connection *grpc.ClientConn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	stream, err := angzarrv1.NewEventQueryServiceClient(connection).GetAggregateRoots(ctx, &emptypb.Empty{})
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	return unlessEOF(err)
+}
+
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
 	return err
 }
 
