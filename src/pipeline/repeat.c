@@ -37,6 +37,7 @@ az_repeat_read(AzRepeat *repeat, AzJob *job)
 	load->use_snapshot = !kept->has_events;
 	load->lower = kept->has_events ? kept->first : 0;
 	load->upper = kept->has_events ? kept->last : AZ_EVERY_SEQUENCE;
+	load->max_bytes = job->jobs->settings.max_message_bytes;
 	return az_job_wish(job, &load->wish, &az_load_kind);
 }
 

@@ -41,6 +41,7 @@ az_replay_load(AzReplay *replay, AzJob *job)
 	load->use_snapshot = replay->target->send_snapshots;
 	load->lower = 0;
 	load->upper = replay->expected - 1;
+	load->max_bytes = job->jobs->settings.max_message_bytes;
 	return az_job_wish(job, &load->wish, &az_load_kind);
 }
 
