@@ -131,10 +131,7 @@ extern bool az_server_call_open(AzServerCall *call);
  */
 extern bool az_server_call_send(AzServerCall *call, AzBytes message);
 
-/*
- * Grants the client no more input on this call until it is let go on.  What
- * it was granted before may still come, and messages with it.
- */
+/* While it is held no more input is granted; what was granted still comes. */
 extern void az_server_call_hold(AzServerCall *call, bool hold);
 
 /* Bytes queued and not yet handed to HTTP/2. */
