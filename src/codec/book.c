@@ -256,6 +256,14 @@ az_type_name(const char *type_url)
 	return type_url == NULL ? "" : type_url;
 }
 
+bool
+az_timestamp_is_valid(const PbTimestamp *timestamp)
+{
+	return timestamp->seconds >= AZ_FIRST_SECOND &&
+		timestamp->seconds <= AZ_LAST_SECOND &&
+		timestamp->nanos >= 0 && timestamp->nanos <= 999999999;
+}
+
 int64_t
 az_timestamp_us(const PbTimestamp *timestamp)
 {

@@ -57,6 +57,11 @@ extern void az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE],
  */
 extern const char *az_type_name(const char *type_url);
 
+/* What a protobuf Timestamp may hold: the years 1 to 9999. */
+#define AZ_FIRST_SECOND INT64_C(-62135596800)
+#define AZ_LAST_SECOND INT64_C(253402300799)
+extern bool az_timestamp_is_valid(const PbTimestamp *timestamp);
+
 /*
  * Microseconds since 1970 UTC; nanoseconds are cut to microseconds, times
  * beyond an int64_t to its ends.

@@ -110,7 +110,7 @@ static const AzIntSetting int_settings[] = {
 		"Time after which the log is looked at unasked while somebody follows it.",
 	&log_poll_interval_ms, 60000, 100, INT_MAX, GUC_UNIT_MS},
 	{"angzarr.max_append_retries",
-		"Times that a command is decided again because another was faster.",
+		"Times that a command or fact is run again because another was faster.",
 	&max_append_retries, 5, 0, 1000, 0},
 	{"angzarr.max_batch_jobs",
 		"Jobs whose wishes one transaction fulfils.",

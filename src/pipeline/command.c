@@ -14,12 +14,13 @@
 #include "codec/book.h"
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
+#include "pipeline/history.h"
 #include "pipeline/repeat.h"
 #include "pipeline/replay.h"
+#include "pipeline/reply.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
 #include "store/dead_letters.h"
-#include "store/load.h"
 
 struct AzCommandJob
 {
@@ -43,7 +44,6 @@ struct AzCommandJob
 };
 
 static AzStepResult prepare(AzJob *job);
-static bool check_served(AzCommandJob *command);
 static AzStepResult find_key(AzJob *job);
 static AzStepResult take_key(AzJob *job);
 static AzStepResult read_first_answer(AzJob *job);
@@ -128,25 +128,13 @@ prepare(AzJob *job)
 					 "commands to domain \"_angzarr\" are not served in this version");
 	else if (az_target_find(&command->target, cover, job) &&
 			 az_terms_read(&command->terms, command->request, job) &&
-			 check_served(command) && az_handler_correlate(job, cover))
+			 az_target_is_served(&command->target, "command.cover", job) &&
+			 az_handler_correlate(job, cover))
 	{
 		job->aggregate = &command->target.aggregate;
 		return AZ_STEP_NEXT;
 	}
 	return AZ_STEP_FAILED;
-}
-
-/* What the contract has and this version does not serve is said plainly. */
-static bool
-check_served(AzCommandJob *command)
-{
-	AzJob	   *job = &command->job;
-	const char *edition = command->target.aggregate.edition;
-
-	return edition[0] == '\0' ||
-		az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
-					 "editions are not served in this version: command.cover.edition is \"%s\"",
-					 edition);
 }
 
 static AzStepResult
@@ -187,12 +175,7 @@ load_history(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	command->load.aggregate = command->target.aggregate;
-	command->load.use_snapshot = command->target.send_snapshots;
-	command->load.lower = 0;
-	command->load.upper = AZ_EVERY_SEQUENCE;
-	command->load.max_bytes = job->jobs->settings.max_message_bytes;
-	return az_job_wish(job, &command->load.wish, &az_load_kind);
+	return az_history_load(&command->load, &command->target, job);
 }
 
 static AzStepResult
@@ -200,11 +183,8 @@ take_history(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	if (command->load.wish.outcome != AZ_WISH_FULFILLED)
-	{
-		job->error = command->load.wish.error;
+	if (!az_history_take(&command->load, job))
 		return AZ_STEP_FAILED;
-	}
 	return fits(command) ? AZ_STEP_NEXT : refuse(command);
 }
 
@@ -474,17 +454,12 @@ static AzStepResult
 answer(AzCommandJob *command, const AzBook *book)
 {
 	AzJob	   *job = &command->job;
-	const PbCover *cover = command->request->command->cover;
-	PbEventBook *events = az_book_make(book, job->arena, &job->error);
+	PbEventBook *events = az_reply_events(book,
+										  command->request->command->cover,
+										  job);
 
 	if (events == NULL)
 		return AZ_STEP_FAILED;
-	/* A book without pages still shows whose command it answers. */
-	if (book->count == 0)
-	{
-		events->cover->correlation_id = cover->correlation_id;
-		events->cover->ext = cover->ext;
-	}
 	pb_command_response_init(&command->response);
 	command->response.events = events;
 	return AZ_STEP_END;

@@ -1,11 +1,13 @@
 /* The list of every pipeline there is. */
 #include "pipeline/book_stream.h"
 #include "pipeline/command.h"
+#include "pipeline/fact.h"
 #include "pipeline/query.h"
 #include "pipeline/roots.h"
 
 const AzPipeline *const az_pipelines[] = {
 	&az_command_pipeline,
+	&az_fact_pipeline,
 	&az_query_pipeline,
 	&az_book_stream_pipeline,
 	&az_roots_pipeline,

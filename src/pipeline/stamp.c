@@ -151,7 +151,7 @@ check_cover(const AzStamp *stamp, const PbCover *cover, AzArena *arena,
 		return true;
 	if (cover->domain[0] != '\0' && strcmp(cover->domain, ours) != 0)
 		return az_error_set(error, arena, AZ_INTERNAL,
-							"handler answered for domain \"%.64s\", the command is for \"%s\"",
+							"handler answered for domain \"%.64s\", it was asked about \"%s\"",
 							cover->domain, ours);
 	if (cover->root == NULL || cover->root->value.len == 0)
 		return true;
@@ -165,7 +165,7 @@ check_cover(const AzStamp *stamp, const PbCover *cover, AzArena *arena,
 	az_uuid_text(theirs.root, their_root);
 	az_uuid_text(stamp->aggregate.root, our_root);
 	return az_error_set(error, arena, AZ_INTERNAL,
-						"handler answered for root %s, the command is for %s",
+						"handler answered for root %s, it was asked about %s",
 						their_root, our_root);
 }
 
@@ -274,9 +274,6 @@ static bool
 stamp_time(const PbEventPage *page, AzEvent *event, AzArena *arena,
 		   AzError *error)
 {
-	/* 0001-01-01 to 9999-12-31, what a protobuf Timestamp may hold. */
-	const int64_t first = INT64_C(-62135596800);
-	const int64_t last = INT64_C(253402300799);
 	const PbTimestamp *time = page->created_at;
 
 	if (time == NULL)
@@ -284,8 +281,7 @@ stamp_time(const PbEventPage *page, AzEvent *event, AzArena *arena,
 		event->created_at_us = az_clock_wall_us();
 		return true;
 	}
-	if (time->seconds < first || time->seconds > last || time->nanos < 0 ||
-		time->nanos > 999999999)
+	if (!az_timestamp_is_valid(time))
 		return az_error_set(error, arena, AZ_INTERNAL,
 							"handler answered an impossible created_at: %" PRId64 " s and %" PRId32 " ns",
 							time->seconds, time->nanos);

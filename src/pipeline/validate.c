@@ -6,112 +6,114 @@
  */
 #include "pipeline/validate.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#include "codec/event.h"
+#include "codec/book.h"
+#include "pipeline/check.h"
 
-#define LOWER "abcdefghijklmnopqrstuvwxyz"
-#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS "0123456789"
-#define MAX_FOUND 40			/* bytes of a bad text that are shown */
-#define FIRST_SECOND INT64_C(-62135596800)	/* of the year 1 */
-#define LAST_SECOND INT64_C(253402300799)	/* of the year 9999 */
-#define NOT_A_PAGE SIZE_MAX		/* a field of the request itself */
-
-/* Refuses the request; false. */
-#define refuse(check, ...) \
-	az_error_set((check)->error, (check)->arena, AZ_INVALID_ARGUMENT, __VA_ARGS__)
-
-typedef struct TextRule
+/* A book of commands or of events; the other list is NULL. */
+typedef struct Book
 {
-	const char *field;
-	size_t		max;			/* characters */
-	const char *first;			/* characters it may begin with */
-	const char *others;			/* characters it may go on with */
-	const char *pattern;		/* the same for people */
-} TextRule;
+	const PbCover *cover;
+	size_t		n_pages;
+	PbCommandPage *const *commands;
+	PbEventPage *const *events;
+} Book;
 
-/* Where in which request we are, and where to say what is wrong. */
-typedef struct Check
+/* What pages of both kinds have; NULL where one lacks it. */
+typedef struct Page
 {
-	const char *path;			/* of the cover being looked at */
-	AzArena    *arena;
-	AzError    *error;
-} Check;
+	const PbPageHeader *header;
+	const PbAny *payload;
+	const PbPayloadReference *external;
+} Page;
 
-static const TextRule domain_rule = {
-	"domain", 64, LOWER "_", LOWER DIGITS "_-", "[a-z_][a-z0-9_-]*"
-};
-static const TextRule edition_rule = {
-	"edition.name", 64, LOWER, LOWER DIGITS "_-", "[a-z][a-z0-9_-]*"
-};
-static const TextRule correlation_rule = {
-	"correlation_id", 128, LOWER UPPER DIGITS "_-", LOWER UPPER DIGITS "_-",
-	"[A-Za-z0-9_-]*"
-};
-
-static bool check_sizes(const Check *check, const PbCommandBook *book,
+static Page page_of(const Book *book, size_t i);
+static bool check_sizes(const AzCheck *check, const Book *book,
 						const AzValidationLimits *limits);
-static bool check_ext_size(const Check *check, const PbCover *cover,
+static bool check_ext_size(const AzCheck *check, const PbCover *cover,
 						   const AzValidationLimits *limits);
-static size_t payload_size(const PbCommandPage *page);
-static bool check_pages(const Check *check, const PbCommandBook *book);
-static bool check_payloads(const Check *check, const PbCommandBook *book);
-static bool check_agreement(const Check *check, const PbCommandBook *book);
-static bool check_headers(const Check *check, const PbCommandBook *book);
-static bool check_enums(const Check *check, const PbCommandRequest *request);
-static bool check_page_enums(const Check *check, size_t i,
-							 const PbCommandPage *page);
-static bool check_domain(const Check *check, const PbCover *cover);
-static bool check_root(const Check *check, const PbCover *cover);
-static bool check_root_size(const Check *check, const PbCover *cover);
-static bool check_names(const Check *check, const PbCover *cover);
-static bool check_selection(const Check *check, const PbQuery *query,
+static size_t payload_size(const Page *page);
+static bool check_payloads(const AzCheck *check, const Book *book);
+static bool check_agreement(const AzCheck *check, const PbCommandBook *book);
+static bool check_headers(const AzCheck *check, const PbCommandBook *book);
+static bool check_enums(const AzCheck *check, const PbCommandRequest *request,
+						const Book *book);
+static bool check_page_enums(const AzCheck *check, size_t i, const Page *page);
+static bool check_facts(const AzCheck *check, const Book *book);
+static bool check_deferred(const AzCheck *check, const Book *book);
+static bool check_fact(const AzCheck *check, size_t i, const PbEventPage *page);
+static bool check_fact_enums(const AzCheck *check,
+							 const PbEventRequest *request, const Book *book);
+static bool check_selection(const AzCheck *check, const PbQuery *query,
 							const AzValidationLimits *limits);
-static bool check_time(const Check *check, const PbTimestamp *time);
-static bool check_text(const Check *check, const char *text,
-					   const TextRule *rule);
-static bool check_enum(const Check *check, size_t page, const char *field,
-					   const ProtobufCEnumDescriptor *type, int value);
-static const char *enum_name(const ProtobufCEnumDescriptor *type, int value);
+static bool check_time(const AzCheck *check, const PbTimestamp *time);
 static int	strategy_of(const PbCommandPage *page);
-static size_t count_characters(const char *text);
-static const char *show(const Check *check, const char *text);
 
 bool
 az_validate_command(const PbCommandRequest *request,
 					const AzValidationLimits *limits, AzArena *arena,
 					AzError *error)
 {
-	const Check check = {"command.cover", arena, error};
-	const PbCommandBook *book = request->command;
+	const AzCheck check = {"command.cover", "command", arena, error};
+	const PbCommandBook *command = request->command;
+	Book		book;
 
-	if (book == NULL)
-		return refuse(&check, "command is missing");
-	return check_sizes(&check, book, limits) &&
-		az_validate_cover(book->cover, "command.cover", arena, error) &&
-		check_pages(&check, book) &&
-		check_enums(&check, request);
+	if (command == NULL)
+		return az_check_refuse(&check, "command is missing");
+	book = (Book)
+	{
+		command->cover, command->n_pages, command->pages, NULL
+	};
+	return check_sizes(&check, &book, limits) &&
+		az_validate_cover(book.cover, check.path, arena, error) &&
+		check_payloads(&check, &book) &&
+		check_agreement(&check, command) &&
+		check_headers(&check, command) &&
+		check_enums(&check, request, &book);
+}
+
+bool
+az_validate_fact(const PbEventRequest *request,
+				 const AzValidationLimits *limits, AzArena *arena,
+				 AzError *error)
+{
+	const AzCheck check = {"events.cover", "events", arena, error};
+	const PbEventBook *facts = request->events;
+	Book		book;
+
+	if (facts == NULL)
+		return az_check_refuse(&check, "events is missing");
+	book = (Book)
+	{
+		facts->cover, facts->n_pages, NULL, facts->pages
+	};
+	return check_sizes(&check, &book, limits) &&
+		az_validate_cover(book.cover, check.path, arena, error) &&
+		check_payloads(&check, &book) &&
+		check_facts(&check, &book) &&
+		check_fact_enums(&check, request, &book);
 }
 
 bool
 az_validate_query(const PbQuery *query, const AzValidationLimits *limits,
 				  AzArena *arena, AzError *error)
 {
-	const Check check = {"query.cover", arena, error};
+	const AzCheck check = {"query.cover", "query", arena, error};
 	const PbCover *cover = query->cover;
 
 	if (cover == NULL)
-		return refuse(&check, "query.cover is missing");
+		return az_check_refuse(&check, "query.cover is missing");
 	if (cover->root == NULL && cover->correlation_id[0] == '\0')
-		return refuse(&check,
-					  "query.cover has neither root nor correlation_id");
+		return az_check_refuse(&check,
+							   "query.cover has neither root nor correlation_id");
 	if (cover->root != NULL && cover->domain[0] == '\0')
-		return refuse(&check,
-					  "query.cover.domain is empty, but query.cover.root is set");
-	return check_text(&check, cover->domain, &domain_rule) &&
-		check_root_size(&check, cover) &&
-		check_names(&check, cover) &&
+		return az_check_refuse(&check,
+							   "query.cover.domain is empty, but query.cover.root is set");
+	return az_check_domain_name(&check, cover) &&
+		az_check_root_size(&check, cover) &&
+		az_check_names(&check, cover) &&
 		check_selection(&check, query, limits);
 }
 
@@ -119,12 +121,12 @@ bool
 az_validate_point(const PbTemporalQuery *point, const char *path,
 				  AzArena *arena, AzError *error)
 {
-	const Check check = {path, arena, error};
+	const AzCheck check = {path, "", arena, error};
 
 	if (point->point_in_time_case == 0)
-		return refuse(&check,
-					  "%s has no point in time, neither as_of_time nor as_of_sequence",
-					  path);
+		return az_check_refuse(&check,
+							   "%s has no point in time, neither as_of_time nor as_of_sequence",
+							   path);
 	return point->point_in_time_case != PB_TEMPORAL_QUERY_AS_OF_TIME ||
 		check_time(&check, point->as_of_time);
 }
@@ -133,51 +135,80 @@ bool
 az_validate_stream_filter(const PbEventStreamFilter *filter, AzArena *arena,
 						  AzError *error)
 {
-	const Check check = {"filter", arena, error};
+	const AzCheck check = {"filter", "", arena, error};
 
 	if (filter->correlation_id[0] == '\0')
-		return refuse(&check,
-					  "filter.correlation_id is empty: a subscription is to one correlation id");
-	return check_text(&check, filter->correlation_id, &correlation_rule);
+		return az_check_refuse(&check,
+							   "filter.correlation_id is empty: a subscription is to one correlation id");
+	return az_check_correlation(&check, filter->correlation_id);
 }
 
 bool
 az_validate_cover(const PbCover *cover, const char *path, AzArena *arena,
 				  AzError *error)
 {
-	const Check check = {path, arena, error};
+	const AzCheck check = {path, "", arena, error};
 
 	if (cover == NULL)
-		return refuse(&check, "%s is missing", path);
-	return check_domain(&check, cover) &&
-		check_root(&check, cover) &&
-		check_names(&check, cover);
+		return az_check_refuse(&check, "%s is missing", path);
+	return az_check_domain(&check, cover) &&
+		az_check_root(&check, cover) &&
+		az_check_names(&check, cover);
+}
+
+static Page
+page_of(const Book *book, size_t i)
+{
+	Page		page = {0};
+
+	if (book->commands != NULL)
+	{
+		const PbCommandPage *command = book->commands[i];
+
+		page.header = command->header;
+		if (command->payload_case == PB_COMMAND_PAGE_COMMAND)
+			page.payload = command->command;
+		if (command->payload_case == PB_COMMAND_PAGE_EXTERNAL)
+			page.external = command->external;
+	}
+	else if (book->events != NULL)
+	{
+		const PbEventPage *event = book->events[i];
+
+		page.header = event->header;
+		if (event->payload_case == PB_EVENT_PAGE_EVENT)
+			page.payload = event->event;
+		if (event->payload_case == PB_EVENT_PAGE_EXTERNAL)
+			page.external = event->external;
+	}
+	return page;
 }
 
 /* How much there is, before anything is looked at. */
 static bool
-check_sizes(const Check *check, const PbCommandBook *book,
+check_sizes(const AzCheck *check, const Book *book,
 			const AzValidationLimits *limits)
 {
 	if (book->n_pages > limits->max_pages)
-		return refuse(check,
-					  "command.pages has %zu pages, allowed are %zu (angzarr.max_pages_per_book)",
-					  book->n_pages, limits->max_pages);
+		return az_check_refuse(check,
+							   "%s.pages has %zu pages, allowed are %zu (angzarr.max_pages_per_book)",
+							   check->book, book->n_pages, limits->max_pages);
 	for (size_t i = 0; i < book->n_pages; i++)
 	{
-		size_t		size = payload_size(book->pages[i]);
+		Page		page = page_of(book, i);
+		size_t		size = payload_size(&page);
 
 		if (size > limits->max_payload_bytes)
-			return refuse(check,
-						  "command.pages[%zu] has a payload of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
-						  i, size, limits->max_payload_bytes);
+			return az_check_refuse(check,
+								   "%s.pages[%zu] has a payload of %zu bytes, allowed are %zu (angzarr.max_payload_size)",
+								   check->book, i, size, limits->max_payload_bytes);
 	}
 	return check_ext_size(check, book->cover, limits);
 }
 
-/* Each event of the command may get it. */
+/* Each event may get it. */
 static bool
-check_ext_size(const Check *check, const PbCover *cover,
+check_ext_size(const AzCheck *check, const PbCover *cover,
 			   const AzValidationLimits *limits)
 {
 	size_t		size;
@@ -187,48 +218,40 @@ check_ext_size(const Check *check, const PbCover *cover,
 	size = protobuf_c_message_get_packed_size(&cover->ext->base);
 	if (size <= limits->max_payload_bytes)
 		return true;
-	return refuse(check,
-				  "command.cover.ext has %zu bytes, allowed are %zu (angzarr.max_payload_size)",
-				  size, limits->max_payload_bytes);
+	return az_check_refuse(check,
+						   "%s.ext has %zu bytes, allowed are %zu (angzarr.max_payload_size)",
+						   check->path, size, limits->max_payload_bytes);
 }
 
 static size_t
-payload_size(const PbCommandPage *page)
+payload_size(const Page *page)
 {
-	switch (page->payload_case)
-	{
-		case PB_COMMAND_PAGE_COMMAND:
-			return page->command->value.len;
-		case PB_COMMAND_PAGE_EXTERNAL:
-			return protobuf_c_message_get_packed_size(&page->external->base);
-		default:
-			return 0;
-	}
+	if (page->payload != NULL)
+		return page->payload->value.len;
+	return page->external == NULL ? 0 :
+		protobuf_c_message_get_packed_size(&page->external->base);
 }
 
 static bool
-check_pages(const Check *check, const PbCommandBook *book)
+check_payloads(const AzCheck *check, const Book *book)
 {
 	if (book->n_pages == 0)
-		return refuse(check, "command.pages is empty");
-	return check_payloads(check, book) &&
-		check_agreement(check, book) &&
-		check_headers(check, book);
-}
-
-static bool
-check_payloads(const Check *check, const PbCommandBook *book)
-{
+		return az_check_refuse(check, "%s.pages is empty", check->book);
 	for (size_t i = 0; i < book->n_pages; i++)
-		if (book->pages[i]->payload_case == 0)
-			return refuse(check,
-						  "command.pages[%zu] has no payload, neither command nor external",
-						  i);
+	{
+		Page		page = page_of(book, i);
+
+		if (page.payload == NULL && page.external == NULL)
+			return az_check_refuse(check,
+								   "%s.pages[%zu] has no payload, neither %s nor external",
+								   check->book, i,
+								   book->commands != NULL ? "command" : "event");
+	}
 	return true;
 }
 
 static bool
-check_agreement(const Check *check, const PbCommandBook *book)
+check_agreement(const AzCheck *check, const PbCommandBook *book)
 {
 	const ProtobufCEnumDescriptor *type = &pb_merge_strategy_descriptor;
 	int			first = strategy_of(book->pages[0]);
@@ -238,16 +261,16 @@ check_agreement(const Check *check, const PbCommandBook *book)
 		int			other = strategy_of(book->pages[i]);
 
 		if (other != first)
-			return refuse(check,
-						  "command.pages[%zu].merge_strategy is %s (%d), that of command.pages[0] is %s (%d); the pages of a command must agree",
-						  i, enum_name(type, other), other,
-						  enum_name(type, first), first);
+			return az_check_refuse(check,
+								   "command.pages[%zu].merge_strategy is %s (%d), that of command.pages[0] is %s (%d); the pages of a command must agree",
+								   i, az_check_enum_name(type, other), other,
+								   az_check_enum_name(type, first), first);
 	}
 	return true;
 }
 
 static bool
-check_headers(const Check *check, const PbCommandBook *book)
+check_headers(const AzCheck *check, const PbCommandBook *book)
 {
 	for (size_t i = 0; i < book->n_pages; i++)
 	{
@@ -255,81 +278,119 @@ check_headers(const Check *check, const PbCommandBook *book)
 
 		if (header != NULL && header->sequence_type_case ==
 			PB_PAGE_HEADER_EXTERNAL_DEFERRED)
-			return refuse(check,
-						  "command.pages[%zu].header has external_deferred, which only facts have; a command has sequence or angzarr_deferred",
-						  i);
+			return az_check_refuse(check,
+								   "command.pages[%zu].header has external_deferred, which only facts have; a command has sequence or angzarr_deferred",
+								   i);
 	}
 	return true;
 }
 
 static bool
-check_enums(const Check *check, const PbCommandRequest *request)
+check_enums(const AzCheck *check, const PbCommandRequest *request,
+			const Book *book)
 {
-	if (!check_enum(check, NOT_A_PAGE, "sync_mode", &pb_sync_mode_descriptor,
-					request->sync_mode) ||
-		!check_enum(check, NOT_A_PAGE, "cascade_error_mode",
-					&pb_cascade_error_mode_descriptor,
-					request->cascade_error_mode))
+	if (!az_check_enum(check, AZ_NOT_A_PAGE, "sync_mode", &pb_sync_mode_descriptor,
+					   request->sync_mode) ||
+		!az_check_enum(check, AZ_NOT_A_PAGE, "cascade_error_mode",
+					   &pb_cascade_error_mode_descriptor,
+					   request->cascade_error_mode))
 		return false;
-	for (size_t i = 0; i < request->command->n_pages; i++)
-		if (!check_page_enums(check, i, request->command->pages[i]))
+	for (size_t i = 0; i < book->n_pages; i++)
+	{
+		Page		page = page_of(book, i);
+
+		if (!az_check_enum(check, i, "merge_strategy",
+						   &pb_merge_strategy_descriptor,
+						   book->commands[i]->merge_strategy) ||
+			!check_page_enums(check, i, &page))
 			return false;
+	}
 	return true;
 }
 
 static bool
-check_page_enums(const Check *check, size_t i, const PbCommandPage *page)
+check_page_enums(const AzCheck *check, size_t i, const Page *page)
 {
-	if (!check_enum(check, i, "merge_strategy", &pb_merge_strategy_descriptor,
-					page->merge_strategy))
-		return false;
 	if (page->header != NULL &&
-		!check_enum(check, i, "header.sync_mode", &pb_sync_mode_descriptor,
-					page->header->sync_mode))
+		!az_check_enum(check, i, "header.sync_mode", &pb_sync_mode_descriptor,
+					   page->header->sync_mode))
 		return false;
-	return page->payload_case != PB_COMMAND_PAGE_EXTERNAL ||
-		check_enum(check, i, "external.storage_type",
-				   &pb_payload_storage_type_descriptor,
-				   page->external->storage_type);
+	return page->external == NULL ||
+		az_check_enum(check, i, "external.storage_type",
+					  &pb_payload_storage_type_descriptor,
+					  page->external->storage_type);
 }
 
 static bool
-check_domain(const Check *check, const PbCover *cover)
+check_facts(const AzCheck *check, const Book *book)
 {
-	if (cover->domain[0] == '\0')
-		return refuse(check, "%s.domain is empty, it must match %s",
-					  check->path, domain_rule.pattern);
-	return check_text(check, cover->domain, &domain_rule);
+	if (!check_deferred(check, book))
+		return false;
+	for (size_t i = 0; i < book->n_pages; i++)
+		if (!check_fact(check, i, book->events[i]))
+			return false;
+	return true;
 }
 
+/* One page that has it is enough. */
 static bool
-check_root(const Check *check, const PbCover *cover)
+check_deferred(const AzCheck *check, const Book *book)
 {
-	if (cover->root == NULL)
-		return refuse(check, "%s.root is missing", check->path);
-	return check_root_size(check, cover);
+	for (size_t i = 0; i < book->n_pages; i++)
+	{
+		const PbPageHeader *header = book->events[i]->header;
+
+		if (header != NULL &&
+			(header->sequence_type_case == PB_PAGE_HEADER_EXTERNAL_DEFERRED ||
+			 header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED))
+			return true;
+	}
+	return az_check_refuse(check,
+						   "none of events.pages has a header with external_deferred or angzarr_deferred, which a fact has");
 }
 
+/* It may be stored as it is, and what is stored has a type and a time. */
 static bool
-check_root_size(const Check *check, const PbCover *cover)
+check_fact(const AzCheck *check, size_t i, const PbEventPage *page)
 {
-	if (cover->root == NULL || cover->root->value.len == AZ_UUID_SIZE)
+	const PbTimestamp *time = page->created_at;
+
+	if (page->payload_case == PB_EVENT_PAGE_EVENT &&
+		az_type_name(page->event->type_url)[0] == '\0')
+		return az_check_refuse(check,
+							   "events.pages[%zu].event.type_url \"%s\" names no type",
+							   i, az_check_show(check, page->event->type_url));
+	if (page->payload_case == PB_EVENT_PAGE_EXTERNAL &&
+		protobuf_c_message_get_packed_size(&page->external->base) == 0)
+		return az_check_refuse(check,
+							   "events.pages[%zu].external is empty, it must say where the payload is",
+							   i);
+	if (time == NULL || az_timestamp_is_valid(time))
 		return true;
-	return refuse(check, "%s.root has %zu bytes, a root has %d", check->path,
-				  cover->root->value.len, AZ_UUID_SIZE);
+	return az_check_refuse(check,
+						   "events.pages[%zu].created_at is %" PRId64 " s and %" PRId32 " ns, allowed are the years 1 to 9999 and 0 to 999999999 ns",
+						   i, time->seconds, time->nanos);
 }
 
 static bool
-check_names(const Check *check, const PbCover *cover)
+check_fact_enums(const AzCheck *check, const PbEventRequest *request,
+				 const Book *book)
 {
-	if (cover->edition != NULL &&
-		!check_text(check, cover->edition->name, &edition_rule))
+	if (!az_check_enum(check, AZ_NOT_A_PAGE, "sync_mode", &pb_sync_mode_descriptor,
+					   request->sync_mode))
 		return false;
-	return check_text(check, cover->correlation_id, &correlation_rule);
+	for (size_t i = 0; i < book->n_pages; i++)
+	{
+		Page		page = page_of(book, i);
+
+		if (!check_page_enums(check, i, &page))
+			return false;
+	}
+	return true;
 }
 
 static bool
-check_selection(const Check *check, const PbQuery *query,
+check_selection(const AzCheck *check, const PbQuery *query,
 				const AzValidationLimits *limits)
 {
 	switch (query->selection_case)
@@ -337,9 +398,10 @@ check_selection(const Check *check, const PbQuery *query,
 		case PB_QUERY_SEQUENCES:
 			if (query->sequences->n_values <= limits->max_sequences)
 				return true;
-			return refuse(check,
-						  "query.sequences has %zu values, allowed are %zu (angzarr.max_query_sequences)",
-						  query->sequences->n_values, limits->max_sequences);
+			return az_check_refuse(check,
+								   "query.sequences has %zu values, allowed are %zu (angzarr.max_query_sequences)",
+								   query->sequences->n_values,
+								   limits->max_sequences);
 		case PB_QUERY_TEMPORAL:
 			return az_validate_point(query->temporal, "query.temporal",
 									 check->arena, check->error);
@@ -348,62 +410,15 @@ check_selection(const Check *check, const PbQuery *query,
 	}
 }
 
-/* What protobuf calls a timestamp: the years 1 to 9999. */
 static bool
-check_time(const Check *check, const PbTimestamp *time)
+check_time(const AzCheck *check, const PbTimestamp *time)
 {
-	if (time->seconds >= FIRST_SECOND && time->seconds <= LAST_SECOND &&
-		time->nanos >= 0 && time->nanos <= 999999999)
+	if (az_timestamp_is_valid(time))
 		return true;
-	return refuse(check,
-				  "%s.as_of_time is %lld seconds and %d nanoseconds, allowed are %lld to %lld and 0 to 999999999",
-				  check->path, (long long) time->seconds, (int) time->nanos,
-				  (long long) FIRST_SECOND, (long long) LAST_SECOND);
-}
-
-/* Empty is fine here. */
-static bool
-check_text(const Check *check, const char *text, const TextRule *rule)
-{
-	size_t		characters = count_characters(text);
-
-	if (characters > rule->max)
-		return refuse(check,
-					  "%s.%s \"%s\" has %zu characters, allowed are %zu",
-					  check->path, rule->field, show(check, text), characters,
-					  rule->max);
-	if (text[0] == '\0' ||
-		(strchr(rule->first, text[0]) != NULL &&
-		 text[strspn(text, rule->others)] == '\0'))
-		return true;
-	return refuse(check, "%s.%s \"%s\" does not match %s", check->path,
-				  rule->field, show(check, text), rule->pattern);
-}
-
-/* Known values run from 0 without gaps in every enum of the contract. */
-static bool
-check_enum(const Check *check, size_t page, const char *field,
-		   const ProtobufCEnumDescriptor *type, int value)
-{
-	unsigned	last = type->n_values - 1;
-
-	if (protobuf_c_enum_descriptor_get_value(type, value) != NULL)
-		return true;
-	if (page == NOT_A_PAGE)
-		return refuse(check, "%s is %d, known values are 0 to %u", field,
-					  value, last);
-	return refuse(check,
-				  "command.pages[%zu].%s is %d, known values are 0 to %u",
-				  page, field, value, last);
-}
-
-static const char *
-enum_name(const ProtobufCEnumDescriptor *type, int value)
-{
-	const ProtobufCEnumValue *found =
-	protobuf_c_enum_descriptor_get_value(type, value);
-
-	return found != NULL ? found->name : "an unknown value";
+	return az_check_refuse(check,
+						   "%s.as_of_time is %" PRId64 " seconds and %" PRId32 " nanoseconds, allowed are %" PRId64 " to %" PRId64 " and 0 to 999999999",
+						   check->path, time->seconds, time->nanos,
+						   AZ_FIRST_SECOND, AZ_LAST_SECOND);
 }
 
 /* Unspecified means commutative. */
@@ -412,44 +427,4 @@ strategy_of(const PbCommandPage *page)
 {
 	return page->merge_strategy == PB_MERGE_UNSPECIFIED ?
 		PB_MERGE_COMMUTATIVE : page->merge_strategy;
-}
-
-static size_t
-count_characters(const char *text)
-{
-	size_t		count = 0;
-
-	for (; *text != '\0'; text++)
-		count += ((unsigned char) *text & 0xC0) != 0x80;
-	return count;
-}
-
-/* The beginning of a text, safe to print anywhere; never NULL. */
-static const char *
-show(const Check *check, const char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-	char	   *shown = az_arena_alloc(check->arena, 4 * MAX_FOUND + 4);
-	char	   *end = shown;
-	size_t		i;
-
-	if (shown == NULL)
-		return "";
-	for (i = 0; text[i] != '\0' && i < MAX_FOUND; i++)
-	{
-		unsigned char byte = (unsigned char) text[i];
-
-		if (byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\')
-		{
-			*end++ = (char) byte;
-			continue;
-		}
-		*end++ = '\\';
-		*end++ = 'x';
-		*end++ = digits[byte >> 4];
-		*end++ = digits[byte & 15];
-	}
-	if (text[i] != '\0')
-		memcpy(end, "...", 3);
-	return shown;
 }

@@ -23,6 +23,14 @@ extern bool az_validate_command(const PbCommandRequest *request,
 								AzArena *arena, AzError *error);
 
 /*
+ * The same of facts: at least one of their pages must have a deferred header,
+ * and each must be such as can be stored.
+ */
+extern bool az_validate_fact(const PbEventRequest *request,
+							 const AzValidationLimits *limits,
+							 AzArena *arena, AzError *error);
+
+/*
  * A query by root, or by correlation id: contract section 9.  Afterwards
  * there is a cover with a root (and a domain), a correlation_id, or both.
  */

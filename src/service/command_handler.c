@@ -1,14 +1,25 @@
-/* io.angzarr.v1.CommandHandlerCoordinatorService: commands come in here. */
+/*
+ * io.angzarr.v1.CommandHandlerCoordinatorService: commands and facts come in
+ * here.
+ */
 #include "service/command_handler.h"
 
 #include "codec/decode.h"
 #include "pipeline/command.h"
+#include "pipeline/fact.h"
 
 static void handle_command(AzServiceCall *call, AzBytes message);
 static void command_done(AzJob *job);
+static void handle_event(AzServiceCall *call, AzBytes message);
+static void fact_done(AzJob *job);
+static void *take_request(AzServiceCall *call, AzJob *job,
+						  const ProtobufCMessageDescriptor *type,
+						  AzBytes message);
+static void job_done(AzJob *job, const void *response);
 
 static const AzMethod methods[] = {
 	{.name = "HandleCommand",.message = handle_command},
+	{.name = "HandleEvent",.message = handle_event},
 	{NULL}
 };
 
@@ -31,20 +42,65 @@ handle_command(AzServiceCall *call, AzBytes message)
 		return;
 	}
 	job = az_command_job(command);
-	request = az_decode(&pb_command_request_descriptor, message, job->arena,
-						&error);
+	request = take_request(call, job, &pb_command_request_descriptor, message);
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
-		az_job_cancel(job);
 		return;
-	}
 	az_command_set_request(command, request);
 	az_service_begin(call, job, command_done);
 }
 
 static void
 command_done(AzJob *job)
+{
+	job_done(job, az_command_response(job));
+}
+
+static void
+handle_event(AzServiceCall *call, AzBytes message)
+{
+	AzError		error = {0};
+	AzFactJob  *fact =
+	az_fact_create(az_services_jobs(call->services), &error);
+	AzJob	   *job;
+	PbEventRequest *request;
+
+	if (fact == NULL)
+	{
+		az_service_fail(call, &error);
+		return;
+	}
+	job = az_fact_job(fact);
+	request = take_request(call, job, &pb_event_request_descriptor, message);
+	if (request == NULL)
+		return;
+	az_fact_set_request(fact, request);
+	az_service_begin(call, job, fact_done);
+}
+
+static void
+fact_done(AzJob *job)
+{
+	job_done(job, az_fact_response(job));
+}
+
+/* Decodes into the job; NULL when the call was failed and the job dropped. */
+static void *
+take_request(AzServiceCall *call, AzJob *job,
+			 const ProtobufCMessageDescriptor *type, AzBytes message)
+{
+	AzError		error = {0};
+	void	   *request = az_decode(type, message, job->arena, &error);
+
+	if (request == NULL)
+	{
+		az_service_fail(call, &error);
+		az_job_cancel(job);
+	}
+	return request;
+}
+
+static void
+job_done(AzJob *job, const void *response)
 {
 	AzServiceCall *call = job->owner;
 
@@ -56,6 +112,6 @@ command_done(AzJob *job)
 		return;
 	}
 	job->jobs->commands++;
-	az_service_answer(call, az_command_response(job), true,
+	az_service_answer(call, response, true,
 					  "the events are stored: read them by range");
 }

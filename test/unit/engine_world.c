@@ -23,6 +23,7 @@
 
 static void requested(H2Request *request, void *owner);
 static void replay_requested(World *world, H2Request *request);
+static void requested_fact(World *world, H2Request *request);
 static void call_done(void *owner, AzBytes answer, const AzError *status);
 
 World *
@@ -232,6 +233,62 @@ world_handle(World *world, PbCommandRequest *request)
 	return reply;
 }
 
+PbEventRequest *
+world_fact(World *world)
+{
+	AzArena    *arena = world->arena;
+	PbEventRequest *request = az_arena_alloc(arena, sizeof(*request));
+	PbEventBook *book = az_arena_alloc(arena, sizeof(*book));
+	PbEventPage *page = az_arena_alloc(arena, sizeof(*page));
+	PbPageHeader *header = az_arena_alloc(arena, sizeof(*header));
+	PbExternalDeferredSequence *external = az_arena_alloc(arena,
+														  sizeof(*external));
+	PbAny	   *payload = az_arena_alloc(arena, sizeof(*payload));
+
+	pb_event_request_init(request);
+	pb_event_book_init(book);
+	pb_event_page_init(page);
+	pb_page_header_init(header);
+	pb_external_deferred_sequence_init(external);
+	pb_any_init(payload);
+	external->external_id = (char *) "payment-1";
+	header->sequence_type_case = PB_PAGE_HEADER_EXTERNAL_DEFERRED;
+	header->external_deferred = external;
+	payload->type_url = (char *) "/shop.PaymentReceived";
+	payload->value.data = (uint8_t *) "paid";
+	payload->value.len = 4;
+	page->header = header;
+	page->payload_case = PB_EVENT_PAGE_EVENT;
+	page->event = payload;
+	book->cover = world_command(world)->command->cover;
+	book->pages = az_arena_array(arena, 1, sizeof(PbEventPage *));
+	book->pages[0] = page;
+	book->n_pages = 1;
+	request->events = book;
+	return request;
+}
+
+void
+world_send_fact(World *world, PbEventRequest *request, Reply *reply)
+{
+	AzBytes		bytes;
+
+	assert_true(az_encode(request, world->arena, &bytes, NULL));
+	world_send(world,
+			   "/io.angzarr.v1.CommandHandlerCoordinatorService/HandleEvent",
+			   bytes, NULL, reply);
+}
+
+Reply
+world_record(World *world, PbEventRequest *request)
+{
+	Reply		reply;
+
+	world_send_fact(world, request, &reply);
+	world_until(world, &reply.came);
+	return reply;
+}
+
 Reply
 world_query(World *world, PbQuery *query)
 {
@@ -277,6 +334,12 @@ requested(H2Request *request, void *owner)
 		replay_requested(world, request);
 		return;
 	}
+	if (strcmp(path, "/io.angzarr.v1.CommandHandlerService/HandleFact") == 0)
+	{
+		requested_fact(world, request);
+		return;
+	}
+	assert_string_equal(path, "/io.angzarr.v1.CommandHandlerService/Handle");
 	world->last = az_decode(&pb_contextual_command_descriptor,
 							h2_message(request), world->arena, NULL);
 	assert_non_null(world->last);
@@ -295,6 +358,18 @@ replay_requested(World *world, H2Request *request)
 		world->replay(world, request, replay);
 	else
 		h2_refuse(request, "12", "no method Replay");
+}
+
+static void
+requested_fact(World *world, H2Request *request)
+{
+	world->last_fact = az_decode(&pb_fact_request_descriptor,
+								 h2_message(request), world->arena, NULL);
+	assert_non_null(world->last_fact);
+	if (world->handle_fact == NULL)
+		h2_refuse(request, "12", "no such method");
+	else
+		world->handle_fact(world, request, world->last_fact);
 }
 
 void

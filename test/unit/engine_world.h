@@ -44,6 +44,10 @@ typedef struct World
 	/* How it answers Replay; NULL: UNIMPLEMENTED. */
 	void		(*replay) (struct World *world, H2Request *request,
 						   PbReplayRequest *replay);
+	/* How it answers facts, and what it was given last; NULL: it cannot. */
+	void		(*handle_fact) (struct World *world, H2Request *request,
+								PbFactRequest *facts);
+	PbFactRequest *last_fact;
 	H2Request  *held;			/* by hold_request */
 } World;
 
@@ -65,8 +69,14 @@ extern PbCommandRequest *world_command(World *world);
 extern void world_send_command(World *world, PbCommandRequest *request,
 							   Reply *reply);
 
+/* A fact to change as a test likes: one page, external_id "payment-1". */
+extern PbEventRequest *world_fact(World *world);
+extern void world_send_fact(World *world, PbEventRequest *request,
+							Reply *reply);
+
 /* Sends and waits. */
 extern Reply world_handle(World *world, PbCommandRequest *request);
+extern Reply world_record(World *world, PbEventRequest *request);
 extern Reply world_query(World *world, PbQuery *query);
 
 extern PbEventBook *world_answer_book(World *world, const Reply *reply);

@@ -34,7 +34,36 @@ static struct
 	PbCommandRequest request;
 	PbTemporalQuery temporal;
 	PbQuery		query;
+	PbTimestamp created_at;
+	PbEventPage event[MAX_PAGES + 1];
+	PbEventPage *events[MAX_PAGES + 1];
+	PbEventBook facts;
+	PbEventRequest fact;
 }			r;
+
+/* Its first page alone has a deferred header. */
+static void
+set_up_fact(void)
+{
+	pb_timestamp_init(&r.created_at);
+	for (int i = 0; i <= MAX_PAGES; i++)
+	{
+		pb_event_page_init(&r.event[i]);
+		r.event[i].payload_case = PB_EVENT_PAGE_EVENT;
+		r.event[i].event = &r.payload[i];
+		r.payload[i].type_url = (char *) "/shop.Paid";
+		r.events[i] = &r.event[i];
+	}
+	r.event[0].header = &r.header[MAX_PAGES];
+	r.header[MAX_PAGES].sequence_type_case = PB_PAGE_HEADER_EXTERNAL_DEFERRED;
+	r.header[MAX_PAGES].external_deferred = &r.external;
+	pb_event_book_init(&r.facts);
+	r.facts.cover = &r.cover;
+	r.facts.n_pages = 2;
+	r.facts.pages = r.events;
+	pb_event_request_init(&r.fact);
+	r.fact.events = &r.facts;
+}
 
 static int
 set_up(void **state)
@@ -70,6 +99,7 @@ set_up(void **state)
 	pb_temporal_query_init(&r.temporal);
 	pb_query_init(&r.query);
 	r.query.cover = &r.cover;
+	set_up_fact();
 	return r.arena == NULL ? -1 : 0;
 }
 
@@ -92,6 +122,21 @@ static void
 assert_refused(const char *message)
 {
 	assert_false(az_validate_command(&r.request, &limits, r.arena, &r.error));
+	assert_int_equal(r.error.code, AZ_INVALID_ARGUMENT);
+	assert_string_equal(r.error.message, message);
+}
+
+static void
+assert_fact_fine(void)
+{
+	if (!az_validate_fact(&r.fact, &limits, r.arena, &r.error))
+		fail_msg("refused: %s", r.error.message);
+}
+
+static void
+assert_fact_refused(const char *message)
+{
+	assert_false(az_validate_fact(&r.fact, &limits, r.arena, &r.error));
 	assert_int_equal(r.error.code, AZ_INVALID_ARGUMENT);
 	assert_string_equal(r.error.message, message);
 }
@@ -547,6 +592,99 @@ a_query_names_no_more_sequences_than_allowed(void **state)
 }
 
 static void
+a_plain_fact_is_fine_and_costs_no_memory(void **state)
+{
+	assert_fact_fine();
+	assert_true(az_validate_fact(&r.fact, &limits, NULL, &r.error));
+	r.external.external_id = (char *) "";
+	assert_fact_fine();
+}
+
+static void
+the_first_thing_wrong_with_a_fact_is_said_in_the_contracts_order(void **state)
+{
+	r.fact.sync_mode = (PbSyncMode) 6;
+	r.created_at.nanos = -1;
+	r.event[1].created_at = &r.created_at;
+	r.payload[0].type_url = (char *) "no-type/";
+	r.event[0].header = NULL;
+	r.event[1].payload_case = 0;
+	r.facts.cover = NULL;
+	r.payload[1].value.len = MAX_PAYLOAD + 1;
+	r.event[1].payload_case = PB_EVENT_PAGE_EVENT;
+	r.facts.n_pages = MAX_PAGES + 1;
+	r.fact.events = NULL;
+	assert_fact_refused("events is missing");
+	r.fact.events = &r.facts;
+	assert_fact_refused("events.pages has 4 pages, allowed are 3 (angzarr.max_pages_per_book)");
+	r.facts.n_pages = 2;
+	assert_fact_refused("events.pages[1] has a payload of 1001 bytes, allowed are 1000 (angzarr.max_payload_size)");
+	r.event[1].payload_case = 0;
+	assert_fact_refused("events.cover is missing");
+	r.facts.cover = &r.cover;
+	r.facts.n_pages = 0;
+	assert_fact_refused("events.pages is empty");
+	r.facts.n_pages = 2;
+	assert_fact_refused("events.pages[1] has no payload, neither event nor external");
+	r.event[1].payload_case = PB_EVENT_PAGE_EVENT;
+	r.payload[1].value.len = MAX_PAYLOAD;
+	assert_fact_refused("none of events.pages has a header with external_deferred or angzarr_deferred, which a fact has");
+	r.event[0].header = &r.header[MAX_PAGES];
+	assert_fact_refused("events.pages[0].event.type_url \"no-type/\" names no type");
+	r.payload[0].type_url = (char *) "/shop.Paid";
+	assert_fact_refused("events.pages[1].created_at is 0 s and -1 ns, allowed are the years 1 to 9999 and 0 to 999999999 ns");
+	r.created_at.nanos = 0;
+	assert_fact_refused("sync_mode is 6, known values are 0 to 5");
+	r.fact.sync_mode = PB_SYNC_MODE_ISOLATED;
+	assert_fact_fine();
+}
+
+static void
+a_deferred_header_on_any_page_makes_it_a_fact(void **state)
+{
+	r.event[1].header = r.event[0].header;
+	r.event[0].header = &r.header[0];
+	r.header[0].sequence_type_case = PB_PAGE_HEADER_SEQUENCE;
+	assert_fact_fine();
+	r.event[1].header->sequence_type_case = PB_PAGE_HEADER_ANGZARR_DEFERRED;
+	assert_fact_fine();
+	r.event[1].header->sequence_type_case = PB_PAGE_HEADER_SEQUENCE;
+	assert_fact_refused("none of events.pages has a header with external_deferred or angzarr_deferred, which a fact has");
+}
+
+static void
+a_facts_cover_is_checked_like_a_commands(void **state)
+{
+	r.cover.domain = (char *) "Order";
+	assert_fact_refused("events.cover.domain \"Order\" does not match [a-z_][a-z0-9_-]*");
+	r.cover.domain = (char *) "order";
+	r.root.value.len = 15;
+	assert_fact_refused("events.cover.root has 15 bytes, a root has 16");
+	r.root.value.len = 16;
+	r.cover.correlation_id = (char *) "a b";
+	assert_fact_refused("events.cover.correlation_id \"a b\" does not match [A-Za-z0-9_-]*");
+	r.cover.correlation_id = (char *) "";
+	r.cover.ext = &r.payload[2];
+	r.payload[2].type_url = (char *) "";
+	r.payload[2].value.len = MAX_PAYLOAD - 2;
+	assert_fact_refused("events.cover.ext has 1001 bytes, allowed are 1000 (angzarr.max_payload_size)");
+}
+
+static void
+a_facts_reference_to_a_payload_says_where_it_is(void **state)
+{
+	r.event[1].payload_case = PB_EVENT_PAGE_EXTERNAL;
+	r.event[1].external = &r.reference;
+	assert_fact_refused("events.pages[1].external is empty, it must say where the payload is");
+	r.reference.storage_type = (PbPayloadStorageType) 4;
+	assert_fact_refused("events.pages[1].external.storage_type is 4, known values are 0 to 3");
+	r.reference.storage_type = PB_PAYLOAD_STORAGE_TYPE_S3;
+	assert_fact_fine();
+	r.header[MAX_PAGES].sync_mode = (PbSyncMode) 99;
+	assert_fact_refused("events.pages[0].header.sync_mode is 99, known values are 0 to 5");
+}
+
+static void
 without_memory_a_wrong_request_is_still_refused(void **state)
 {
 	r.cover.domain = "Order";
@@ -603,6 +741,11 @@ main(void)
 		TEST(a_temporal_query_needs_a_point_in_time),
 		TEST(a_time_to_look_back_to_is_one_of_protobuf),
 		TEST(a_query_names_no_more_sequences_than_allowed),
+		TEST(a_plain_fact_is_fine_and_costs_no_memory),
+		TEST(the_first_thing_wrong_with_a_fact_is_said_in_the_contracts_order),
+		TEST(a_deferred_header_on_any_page_makes_it_a_fact),
+		TEST(a_facts_cover_is_checked_like_a_commands),
+		TEST(a_facts_reference_to_a_payload_says_where_it_is),
 		TEST(without_memory_a_wrong_request_is_still_refused),
 	};
 

@@ -73,6 +73,7 @@ func main() {
 	s.checkReplay()
 	s.checkMerging()
 	s.checkStamping()
+	s.checkFacts()
 	s.checkAnswers()
 	s.checkBrokenPeers()
 	s.checkTime()

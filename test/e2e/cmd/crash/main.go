@@ -1,12 +1,13 @@
 // Command crash is the client of an engine that is about to die.
 //
 //	crash -server 127.0.0.1:1310 command ROOT     one command, to an aggregate that must be new
+//	crash -server 127.0.0.1:1310 fact ROOT        one request with three facts, always the same
 //	crash -server 127.0.0.1:1310 query ROOT       one query
 //	crash -server 127.0.0.1:1310 -psql psql storm commands until SIGTERM, then what became of them
 //
-// The first two print the code that the call ended with. The domain is that of
-// a test peer which answers each command with three events, so that half of an
-// answer can be told from a whole one.
+// All but the last print the code that the call ended with. The domain is that
+// of a test peer which answers each command with three events, so that half of
+// an answer can be told from a whole one; facts it leaves as they are.
 package main
 
 import (
@@ -53,6 +54,8 @@ func main() {
 	switch flag.Arg(0) {
 	case "command":
 		fmt.Println(describe(command(connection, parseRoot(flag.Arg(1)))))
+	case "fact":
+		fmt.Println(describe(fact(connection, parseRoot(flag.Arg(1)))))
 	case "query":
 		fmt.Println(describe(query(connection, parseRoot(flag.Arg(1)))))
 	case "books":
@@ -63,7 +66,7 @@ func main() {
 		s := &storm{Engine: &engine.Engine{Psql: *psql}, connection: connection, sent: map[string]codes.Code{}}
 		s.run()
 	default:
-		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, query, books, roots or storm")
+		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, fact, query, books, roots or storm")
 		os.Exit(1)
 	}
 }
@@ -102,6 +105,23 @@ func unlessEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
+	return err
+}
+
+func fact(connection *grpc.ClientConn, root []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	page := &angzarrv1.EventPage{
+		Header: &angzarrv1.PageHeader{SequenceType: &angzarrv1.PageHeader_ExternalDeferred{
+			ExternalDeferred: &angzarrv1.ExternalDeferredSequence{ExternalId: "the only one"},
+		}},
+		Payload: &angzarrv1.EventPage_Event{Event: &anypb.Any{TypeUrl: "/test.Done"}},
+	}
+	client := angzarrv1.NewCommandHandlerCoordinatorServiceClient(connection)
+	_, err := client.HandleEvent(ctx, &angzarrv1.EventRequest{Events: &angzarrv1.EventBook{
+		Cover: engine.Cover(domain, root),
+		Pages: []*angzarrv1.EventPage{page, page, page},
+	}})
 	return err
 }
 

@@ -23,6 +23,16 @@ const (
 	LongDetails      = 6000 // bytes
 )
 
+// NoFactHandler is what a handler says that has none for a type of fact.
+const NoFactHandler = "no handler for this fact"
+
+// NoFactHandlerDetails are what it says to programs.
+var NoFactHandlerDetails = mustMarshal(&rpcstatus.Status{
+	Code:    int32(codes.InvalidArgument),
+	Message: NoFactHandler,
+	Details: []*anypb.Any{mustPack(&errdetails.ErrorInfo{Reason: "NO_FACT_HANDLER", Domain: "shop"})},
+})
+
 // RejectionDetails are status details of a kind that nobody but sender and
 // receiver knows.
 var RejectionDetails = mustMarshal(&rpcstatus.Status{
@@ -75,6 +85,19 @@ var Behaviours = map[string]func(x *exchange){
 	"hang-up":           func(x *exchange) { x.hangUp() },
 }
 
+// FactBehaviours maps a domain to what is done with its facts. Another domain
+// does not implement HandleFact.
+var FactBehaviours = map[string]func(x *exchange){
+	"fact-two":     func(x *exchange) { x.send(&angzarrv1.EventBook{Pages: pages(2)}) },
+	"fact-none":    func(x *exchange) { x.send(&angzarrv1.EventBook{}) },
+	"fact-slow":    func(x *exchange) { x.sleep(200 * time.Millisecond); x.send(&angzarrv1.EventBook{Pages: pages(2)}) },
+	"fact-refuse":  func(x *exchange) { x.status(codes.InvalidArgument, NoFactHandler, NoFactHandlerDetails) },
+	"fact-fail":    func(x *exchange) { x.status(codes.Internal, "out of order", nil) },
+	"fact-garbage": func(x *exchange) { x.sendBytes(frame(bytes.Repeat([]byte{0xff}, 40)), "0") },
+	"fact-own-ext": factWithExt,
+	"fact-state":   factWithState,
+}
+
 // Obey answers one event, which tells how many events the book had.
 func Obey(x *exchange) {
 	x.sendEvents(&angzarrv1.EventBook{Pages: pages(1)})
@@ -113,6 +136,20 @@ func ownExt(x *exchange) {
 	cover := proto.Clone(x.request.GetCommand().GetCover()).(*angzarrv1.Cover)
 	cover.Ext = &anypb.Any{TypeUrl: "/test.Ext", Value: []byte("of the handler")}
 	x.sendEvents(&angzarrv1.EventBook{Cover: cover, Pages: pages(1)})
+}
+
+func factWithExt(x *exchange) {
+	x.send(&angzarrv1.EventBook{
+		Cover: &angzarrv1.Cover{Ext: &anypb.Any{TypeUrl: "/test.Ext", Value: []byte("of the handler")}},
+		Pages: pages(1),
+	})
+}
+
+func factWithState(x *exchange) {
+	x.send(&angzarrv1.EventBook{
+		Pages:    pages(2),
+		Snapshot: &angzarrv1.Snapshot{State: &anypb.Any{TypeUrl: "/test.State", Value: []byte("paid")}},
+	})
 }
 
 func otherDomain(x *exchange) {

@@ -1,6 +1,6 @@
 // Package peer is business logic as tests need it: obedient, slow, or wrong in
-// one of many ways. What it does to a command is decided by the command's
-// domain; Behaviours lists them.
+// one of many ways. What it does to a command or a fact is decided by the
+// domain; Behaviours and FactBehaviours list them.
 //
 // It speaks HTTP/2 by hand and not through a gRPC library, since a library
 // would not let it be wrong.
@@ -25,8 +25,9 @@ import (
 )
 
 const (
-	pathHandle = "/io.angzarr.v1.CommandHandlerService/Handle"
-	pathReplay = "/io.angzarr.v1.CommandHandlerService/Replay"
+	pathHandle     = "/io.angzarr.v1.CommandHandlerService/Handle"
+	pathHandleFact = "/io.angzarr.v1.CommandHandlerService/HandleFact"
+	pathReplay     = "/io.angzarr.v1.CommandHandlerService/Replay"
 )
 
 // Peer is one listening address.
@@ -39,6 +40,7 @@ type Peer struct {
 	mutex     sync.Mutex // guards what follows
 	connected map[net.Conn]bool
 	seen      map[string][]*Call
+	facts     map[string][]*angzarrv1.FactRequest
 	now       int // calls under way
 	most      int // calls under way at one time
 }
@@ -56,6 +58,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	request *angzarrv1.ContextualCommand
+	fact    *angzarrv1.FactRequest // nil unless it is one
 	hangUp  func()
 }
 
@@ -81,6 +84,7 @@ func Listen(address string, maxStreams uint32) (*Peer, error) {
 		listener:   listener,
 		connected:  map[net.Conn]bool{},
 		seen:       map[string][]*Call{},
+		facts:      map[string][]*angzarrv1.FactRequest{},
 	}
 	go peer.accept()
 	return peer, nil
@@ -108,6 +112,13 @@ func (p *Peer) Calls(domain string) []*Call {
 	return append([]*Call(nil), p.seen[domain]...)
 }
 
+// Facts returns the facts that came for a domain.
+func (p *Peer) Facts(domain string) []*angzarrv1.FactRequest {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return append([]*angzarrv1.FactRequest(nil), p.facts[domain]...)
+}
+
 // Counts returns the number of calls by domain, and the most at one time.
 func (p *Peer) Counts() (map[string]int, int) {
 	p.mutex.Lock()
@@ -130,6 +141,9 @@ func (p *Peer) Connections() int {
 func Domains() []string {
 	var names []string
 	for name := range Behaviours {
+		names = append(names, name)
+	}
+	for name := range FactBehaviours {
 		names = append(names, name)
 	}
 	sort.Strings(names)
@@ -174,6 +188,10 @@ func (p *Peer) handle(w http.ResponseWriter, r *http.Request) {
 		p.replay(x)
 		return
 	}
+	if r.URL.Path == pathHandleFact {
+		p.handleFact(x)
+		return
+	}
 	if r.URL.Path != pathHandle {
 		x.status(codes.Unimplemented, "no method "+r.URL.Path, nil)
 		return
@@ -193,6 +211,29 @@ func (p *Peer) handle(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		behaviour = Obey
 	}
+	behaviour(x)
+}
+
+// handleFact does the same for facts; most domains do not know the method.
+func (p *Peer) handleFact(x *exchange) {
+	body, err := io.ReadAll(x.r.Body)
+	if err != nil {
+		return
+	}
+	x.fact = &angzarrv1.FactRequest{}
+	if err := decodeFrame(body, x.fact); err != nil {
+		x.status(codes.InvalidArgument, err.Error(), nil)
+		return
+	}
+	domain := x.fact.GetFacts().GetCover().GetDomain()
+	behaviour, ok := FactBehaviours[domain]
+	if !ok {
+		x.status(codes.Unimplemented, "no method "+x.r.URL.Path, nil)
+		return
+	}
+	p.mutex.Lock()
+	p.facts[domain] = append(p.facts[domain], x.fact)
+	p.mutex.Unlock()
 	behaviour(x)
 }
 

@@ -1,0 +1,17 @@
+/* The pipeline of facts: contract section 6. */
+#ifndef AZ_PIPELINE_FACT_H
+#define AZ_PIPELINE_FACT_H
+
+#include "pipeline/job.h"
+
+/* As in pipeline/command.h. */
+typedef struct AzFactJob AzFactJob;
+
+extern AzFactJob *az_fact_create(AzJobs *jobs, AzError *error);
+extern AzJob *az_fact_job(AzFactJob *fact);
+extern void az_fact_set_request(AzFactJob *fact, PbEventRequest *request);
+extern const PbFactInjectionResponse *az_fact_response(const AzJob *job);
+
+extern const AzPipeline az_fact_pipeline;
+
+#endif

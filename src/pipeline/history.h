@@ -1,0 +1,18 @@
+/* The history that business logic is given: contract sections 5 and 6. */
+#ifndef AZ_PIPELINE_HISTORY_H
+#define AZ_PIPELINE_HISTORY_H
+
+#include "pipeline/target.h"
+#include "store/load.h"
+
+/*
+ * Wishes for the target's newest snapshot and the pages after it, or for all
+ * pages where its component wants them: WAIT.
+ */
+extern AzStepResult az_history_load(AzLoadWish *load, const AzTarget *target,
+									AzJob *job);
+
+/* What came of it is in load->book; false, job->error says why. */
+extern bool az_history_take(const AzLoadWish *load, AzJob *job);
+
+#endif
