@@ -56,8 +56,6 @@ static AzStepResult file_refusal(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
-static AzStepResult take_business_response(AzCommandJob *command,
-										   const PbBusinessResponse *answer);
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
 static AzStepResult load_expected(AzJob *job);
 static AzStepResult take_expected(AzJob *job);
@@ -175,7 +173,7 @@ load_history(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	return az_history_load(&command->load, &command->target, job);
+	return az_history_load(&command->load, &command->target, NULL, job);
 }
 
 static AzStepResult
@@ -258,58 +256,19 @@ static AzStepResult
 call_handler(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
-	PbContextualCommand contextual = PB_CONTEXTUAL_COMMAND_INIT;
 
-	contextual.events = az_book_make(&command->load.book, job->arena,
-									 &job->error);
-	if (contextual.events == NULL)
-		return AZ_STEP_FAILED;
-	contextual.command = command->request->command;
-	/* Main is always sent as an unset edition: contract section 1. */
-	if (command->target.aggregate.edition[0] == '\0')
-		contextual.command->cover->edition = NULL;
-	return az_handler_call(job, &command->target, AZ_HANDLER_SERVICE "Handle",
-						   &contextual);
+	return az_handler_decide(job, &command->target, &command->load.book,
+							 command->request->command);
 }
 
 static AzStepResult
 take_answer(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
-	const PbBusinessResponse *business;
+	const PbEventBook *events;
 
-	if (job->status.code != AZ_OK)
-		return az_handler_failed(job, &command->target);
-	business = az_handler_answer(job, &command->target,
-								 &pb_business_response_descriptor);
-	return business != NULL ?
-		take_business_response(command, business) : AZ_STEP_FAILED;
-}
-
-static AzStepResult
-take_business_response(AzCommandJob *command, const PbBusinessResponse *answer)
-{
-	AzJob	   *job = &command->job;
-
-	switch (answer->result_case)
-	{
-		case PB_BUSINESS_RESPONSE_REVOCATION:
-			az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
-						 "%s", answer->revocation->reason);
-			memcpy(job->error.sqlstate, AZ_SQLSTATE_REJECTED, 6);
-			return AZ_STEP_FAILED;
-		case PB_BUSINESS_RESPONSE_NOTIFICATION:
-			az_error_set(&job->error, job->arena, AZ_INTERNAL,
-						 "business logic of domain \"%s\" at %s answered a command with a notification, which only a compensation may be answered with",
-						 command->target.aggregate.domain,
-						 command->target.address);
-			return AZ_STEP_FAILED;
-		case PB_BUSINESS_RESPONSE_EVENTS:
-			return stamp(command, answer->events) ?
-				AZ_STEP_NEXT : AZ_STEP_FAILED;
-		default:
-			return stamp(command, NULL) ? AZ_STEP_NEXT : AZ_STEP_FAILED;
-	}
+	return az_handler_decided(job, &command->target, &events) &&
+		stamp(command, events) ? AZ_STEP_NEXT : AZ_STEP_FAILED;
 }
 
 static bool

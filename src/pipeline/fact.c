@@ -194,7 +194,7 @@ load_history(AzJob *job)
 {
 	AzFactJob  *fact = (AzFactJob *) job;
 
-	return az_history_load(&fact->load, &fact->target, job);
+	return az_history_load(&fact->load, &fact->target, NULL, job);
 }
 
 static AzStepResult

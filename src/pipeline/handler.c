@@ -3,7 +3,12 @@
 
 #include <string.h>
 
+#include "codec/book.h"
 #include "codec/decode.h"
+
+static bool take_result(AzJob *job, const AzTarget *target,
+						const PbBusinessResponse *answer,
+						const PbEventBook **events);
 
 bool
 az_handler_correlate(AzJob *job, const PbCover *cover)
@@ -22,6 +27,38 @@ az_handler_correlate(AzJob *job, const PbCover *cover)
 		}
 	return az_metadata_add(metadata, job->arena, name, value) ||
 		az_error_out_of_memory(&job->error);
+}
+
+AzStepResult
+az_handler_decide(AzJob *job, const AzTarget *target, const AzBook *history,
+				  PbCommandBook *command)
+{
+	PbContextualCommand contextual = PB_CONTEXTUAL_COMMAND_INIT;
+
+	contextual.events = az_book_make(history, job->arena, &job->error);
+	if (contextual.events == NULL)
+		return AZ_STEP_FAILED;
+	contextual.command = command;
+	/* Main is always sent as an unset edition: contract section 1. */
+	if (target->aggregate.edition[0] == '\0')
+		command->cover->edition = NULL;
+	return az_handler_call(job, target, AZ_HANDLER_SERVICE "Handle",
+						   &contextual);
+}
+
+bool
+az_handler_decided(AzJob *job, const AzTarget *target,
+				   const PbEventBook **events)
+{
+	const PbBusinessResponse *answer;
+
+	if (job->status.code != AZ_OK)
+	{
+		az_handler_failed(job, target);
+		return false;
+	}
+	answer = az_handler_answer(job, target, &pb_business_response_descriptor);
+	return answer != NULL && take_result(job, target, answer, events);
 }
 
 AzStepResult
@@ -64,4 +101,28 @@ az_handler_failed(AzJob *job, const AzTarget *target)
 				 target->aggregate.domain, job->status.message);
 	memcpy(job->error.sqlstate, AZ_SQLSTATE_UNREACHABLE, 6);
 	return AZ_STEP_FAILED;
+}
+
+static bool
+take_result(AzJob *job, const AzTarget *target,
+			const PbBusinessResponse *answer, const PbEventBook **events)
+{
+	*events = NULL;
+	switch (answer->result_case)
+	{
+		case PB_BUSINESS_RESPONSE_REVOCATION:
+			az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
+						 "%s", answer->revocation->reason);
+			memcpy(job->error.sqlstate, AZ_SQLSTATE_REJECTED, 6);
+			return false;
+		case PB_BUSINESS_RESPONSE_NOTIFICATION:
+			return az_error_set(&job->error, job->arena, AZ_INTERNAL,
+								"business logic of domain \"%s\" at %s answered a command with a notification, which only a compensation may be answered with",
+								target->aggregate.domain, target->address);
+		case PB_BUSINESS_RESPONSE_EVENTS:
+			*events = answer->events;
+			return true;
+		default:
+			return true;
+	}
 }

@@ -9,6 +9,19 @@
 /* The correlation id of a cover goes out in place of the caller's own. */
 extern bool az_handler_correlate(AzJob *job, const PbCover *cover);
 
+/* Asks what comes of a command, given its history: WAIT or FAILED. */
+extern AzStepResult az_handler_decide(AzJob *job, const AzTarget *target,
+									  const AzBook *history,
+									  PbCommandBook *command);
+
+/*
+ * What it decided: "events", NULL where there are none.  False with
+ * job->error: as az_handler_failed; FAILED_PRECONDITION with the reason of a
+ * revocation; INTERNAL for what is no answer to a command.
+ */
+extern bool az_handler_decided(AzJob *job, const AzTarget *target,
+							   const PbEventBook **events);
+
 /* Starts a call of the target's business logic: WAIT or FAILED. */
 extern AzStepResult az_handler_call(AzJob *job, const AzTarget *target,
 									const char *path, const void *message);

@@ -7,10 +7,11 @@
 
 /*
  * Wishes for the target's newest snapshot and the pages after it, or for all
- * pages where its component wants them: WAIT.
+ * pages where its component wants them; as it was at a validated point, or
+ * as it is with NULL and with a point that says none: WAIT.
  */
 extern AzStepResult az_history_load(AzLoadWish *load, const AzTarget *target,
-									AzJob *job);
+									const PbTemporalQuery *point, AzJob *job);
 
 /* What came of it is in load->book; false, job->error says why. */
 extern bool az_history_take(const AzLoadWish *load, AzJob *job);

@@ -4,6 +4,7 @@
 #include "pipeline/fact.h"
 #include "pipeline/query.h"
 #include "pipeline/roots.h"
+#include "pipeline/speculate.h"
 
 const AzPipeline *const az_pipelines[] = {
 	&az_command_pipeline,
@@ -11,5 +12,6 @@ const AzPipeline *const az_pipelines[] = {
 	&az_query_pipeline,
 	&az_book_stream_pipeline,
 	&az_roots_pipeline,
+	&az_speculate_pipeline,
 	NULL
 };

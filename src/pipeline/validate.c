@@ -97,6 +97,20 @@ az_validate_fact(const PbEventRequest *request,
 }
 
 bool
+az_validate_speculation(const PbSpeculateCommandHandlerRequest *request,
+						const AzValidationLimits *limits, AzArena *arena,
+						AzError *error)
+{
+	const PbTemporalQuery *point = request->point_in_time;
+	PbCommandRequest command = PB_COMMAND_REQUEST_INIT;
+
+	command.command = request->command;
+	return az_validate_command(&command, limits, arena, error) &&
+		(point == NULL || point->point_in_time_case == 0 ||
+		 az_validate_point(point, "point_in_time", arena, error));
+}
+
+bool
 az_validate_query(const PbQuery *query, const AzValidationLimits *limits,
 				  AzArena *arena, AzError *error)
 {

@@ -30,6 +30,11 @@ extern bool az_validate_fact(const PbEventRequest *request,
 							 const AzValidationLimits *limits,
 							 AzArena *arena, AzError *error);
 
+/* As a command; what time there is in the point is one there can be. */
+extern bool az_validate_speculation(const PbSpeculateCommandHandlerRequest *request,
+									const AzValidationLimits *limits,
+									AzArena *arena, AzError *error);
+
 /*
  * A query by root, or by correlation id: contract section 9.  Afterwards
  * there is a cover with a root (and a domain), a correlation_id, or both.

@@ -7,19 +7,25 @@
 #include "codec/decode.h"
 #include "pipeline/command.h"
 #include "pipeline/fact.h"
+#include "pipeline/speculate.h"
+
+#define STORED "the events are stored: read them by range"
 
 static void handle_command(AzServiceCall *call, AzBytes message);
 static void command_done(AzJob *job);
 static void handle_event(AzServiceCall *call, AzBytes message);
 static void fact_done(AzJob *job);
+static void handle_speculative(AzServiceCall *call, AzBytes message);
+static void speculate_done(AzJob *job);
 static void *take_request(AzServiceCall *call, AzJob *job,
 						  const ProtobufCMessageDescriptor *type,
 						  AzBytes message);
-static void job_done(AzJob *job, const void *response);
+static void job_done(AzJob *job, const void *response, const char *advice);
 
 static const AzMethod methods[] = {
 	{.name = "HandleCommand",.message = handle_command},
 	{.name = "HandleEvent",.message = handle_event},
+	{.name = "HandleSyncSpeculative",.message = handle_speculative},
 	{NULL}
 };
 
@@ -52,7 +58,7 @@ handle_command(AzServiceCall *call, AzBytes message)
 static void
 command_done(AzJob *job)
 {
-	job_done(job, az_command_response(job));
+	job_done(job, az_command_response(job), STORED);
 }
 
 static void
@@ -80,7 +86,38 @@ handle_event(AzServiceCall *call, AzBytes message)
 static void
 fact_done(AzJob *job)
 {
-	job_done(job, az_fact_response(job));
+	job_done(job, az_fact_response(job), STORED);
+}
+
+static void
+handle_speculative(AzServiceCall *call, AzBytes message)
+{
+	AzError		error = {0};
+	AzSpeculateJob *speculate =
+	az_speculate_create(az_services_jobs(call->services), &error);
+	AzJob	   *job;
+	PbSpeculateCommandHandlerRequest *request;
+
+	if (speculate == NULL)
+	{
+		az_service_fail(call, &error);
+		return;
+	}
+	job = az_speculate_job(speculate);
+	request = take_request(call, job,
+						   &pb_speculate_command_handler_request_descriptor,
+						   message);
+	if (request == NULL)
+		return;
+	az_speculate_set_request(speculate, request);
+	az_service_begin(call, job, speculate_done);
+}
+
+static void
+speculate_done(AzJob *job)
+{
+	job_done(job, az_speculate_response(job),
+			 "send less, or make the limit higher");
 }
 
 /* Decodes into the job; NULL when the call was failed and the job dropped. */
@@ -100,7 +137,7 @@ take_request(AzServiceCall *call, AzJob *job,
 }
 
 static void
-job_done(AzJob *job, const void *response)
+job_done(AzJob *job, const void *response, const char *advice)
 {
 	AzServiceCall *call = job->owner;
 
@@ -112,6 +149,5 @@ job_done(AzJob *job, const void *response)
 		return;
 	}
 	job->jobs->commands++;
-	az_service_answer(call, response, true,
-					  "the events are stored: read them by range");
+	az_service_answer(call, response, true, advice);
 }

@@ -290,6 +290,20 @@ world_record(World *world, PbEventRequest *request)
 }
 
 Reply
+world_speculate(World *world, PbSpeculateCommandHandlerRequest *request)
+{
+	Reply		reply;
+	AzBytes		bytes;
+
+	assert_true(az_encode(request, world->arena, &bytes, NULL));
+	world_send(world,
+			   "/io.angzarr.v1.CommandHandlerCoordinatorService/HandleSyncSpeculative",
+			   bytes, NULL, &reply);
+	world_until(world, &reply.came);
+	return reply;
+}
+
+Reply
 world_query(World *world, PbQuery *query)
 {
 	Reply		reply;

@@ -77,6 +77,8 @@ extern void world_send_fact(World *world, PbEventRequest *request,
 /* Sends and waits. */
 extern Reply world_handle(World *world, PbCommandRequest *request);
 extern Reply world_record(World *world, PbEventRequest *request);
+extern Reply world_speculate(World *world,
+							 PbSpeculateCommandHandlerRequest *request);
 extern Reply world_query(World *world, PbQuery *query);
 
 extern PbEventBook *world_answer_book(World *world, const Reply *reply);

@@ -135,6 +135,29 @@ the_newest_snapshot_comes_with_the_events_after_it(void **state)
 }
 
 static void
+a_look_back_takes_the_snapshot_and_the_events_of_the_point(void **state)
+{
+	put_events(&order, 5);
+	memory_db_put_snapshot(memory, &order, 1, "old");
+	memory_db_put_snapshot(memory, &order, 3, "new");
+	want(0, order, true, 0, 2);
+	want(1, order, true, 0, AZ_EVERY_SEQUENCE);
+	loads[1].has_as_of = true;
+	loads[1].as_of_us = 0;
+	want(2, order, true, 0, AZ_EVERY_SEQUENCE);
+	loads[2].has_as_of = true;
+	loads[2].as_of_us = 1;
+	assert_true(run(3));
+	assert_int_equal(loads[0].book.snapshot->sequence, 1);
+	assert_int_equal(loads[0].book.count, 1);
+	assert_int_equal(loads[0].book.next_sequence, 3);
+	assert_null(loads[1].book.snapshot);
+	assert_int_equal(loads[1].book.count, 0);
+	assert_int_equal(loads[2].book.snapshot->sequence, 3);
+	assert_int_equal(loads[2].book.next_sequence, 5);
+}
+
+static void
 the_sequence_after_a_snapshot_without_later_events_is_next(void **state)
 {
 	memory_db_put_snapshot(memory, &order, 6, "state");
@@ -375,6 +398,7 @@ main(void)
 		TEST(an_aggregate_nobody_wrote_is_an_empty_book),
 		TEST(a_book_holds_the_events_in_order_after_the_scratch_is_gone),
 		TEST(the_newest_snapshot_comes_with_the_events_after_it),
+		TEST(a_look_back_takes_the_snapshot_and_the_events_of_the_point),
 		TEST(the_sequence_after_a_snapshot_without_later_events_is_next),
 		TEST(a_range_gives_those_events_and_no_snapshot),
 		TEST(many_books_are_loaded_with_one_statement),

@@ -42,10 +42,10 @@ typedef struct Selection
 
 static bool select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 						Selection *selection, AzError *error);
-static const AzSnapshot *newest_snapshot(const MemoryStream *stream,
-										 int64_t upper);
 static void cut(MemoryDb *memory, const AzDbColumn *max_rows, size_t row,
 				Selection *selection);
+static const AzSnapshot *newest_snapshot(const MemoryStream *stream,
+										 int64_t upper, int64_t as_of);
 static void write_book(Answer *answer, size_t book,
 					   const Selection *selection);
 static void write_snapshot(Answer *answer, size_t book,
@@ -165,6 +165,7 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 	MemoryStream *stream = memory_stream(memory, &aggregate);
 	int64_t		lower = params[LOWER].column.ints[row];
 	int64_t		upper = params[UPPER].column.ints[row];
+	int64_t		as_of = INT64_MAX;
 
 	if (stream == NULL)
 		return memory_fail(error, "53200");
@@ -178,11 +179,13 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 		selection->own_first = stream->events[0].sequence;
 		return true;
 	}
+	if (!params[AS_OF].column.nulls[row])
+		as_of = params[AS_OF].column.ints[row];
 	if (params[USE_SNAPSHOT].column.ints[row] != 0)
 	{
-		selection->snapshot = newest_snapshot(stream, upper);
-		lower = selection->snapshot == NULL ?
-			0 : selection->snapshot->sequence + 1;
+		selection->snapshot = newest_snapshot(stream, upper, as_of);
+		lower = selection->snapshot == NULL ? 0 :
+			selection->snapshot->sequence + 1;
 	}
 	while (selection->first < stream->count
 		   && stream->events[selection->first].sequence < lower)
@@ -190,25 +193,14 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 	selection->end = selection->first;
 	while (selection->end < stream->count
 		   && stream->events[selection->end].sequence <= upper
-		   && (params[AS_OF].column.nulls[row]
-			   || stream->events[selection->end].created_at_us
-			   <= params[AS_OF].column.ints[row]))
+		   && stream->events[selection->end].created_at_us <= as_of)
 		selection->end++;
 	cut(memory, &params[MAX_BOOK_ROWS].column, row, selection);
 	return true;
 }
 
 /* Of those up to a sequence; NULL when there is none. */
-static const AzSnapshot *
-newest_snapshot(const MemoryStream *stream, int64_t upper)
-{
-	const AzSnapshot *newest = NULL;
 
-	for (size_t i = 0; i < stream->n_snapshots; i++)
-		if (stream->snapshots[i].sequence <= upper)
-			newest = &stream->snapshots[i];
-	return newest;
-}
 
 /* What a host leaves out because it is too much. */
 static void
@@ -231,6 +223,16 @@ cut(MemoryDb *memory, const AzDbColumn *max_rows, size_t row,
 		}
 		bytes += selection->stream->events[i].payload.len;
 	}
+}
+
+static const AzSnapshot *
+newest_snapshot(const MemoryStream *stream, int64_t upper, int64_t as_of)
+{
+	for (size_t i = stream->n_snapshots; i > 0; i--)
+		if (stream->snapshots[i - 1].sequence <= upper &&
+			stream->snapshots[i - 1].created_at_us <= as_of)
+			return &stream->snapshots[i - 1];
+	return NULL;
 }
 
 static void

@@ -74,6 +74,7 @@ func main() {
 	s.checkMerging()
 	s.checkStamping()
 	s.checkFacts()
+	s.checkSpeculative()
 	s.checkAnswers()
 	s.checkBrokenPeers()
 	s.checkTime()

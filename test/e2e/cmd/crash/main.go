@@ -2,6 +2,7 @@
 //
 //	crash -server 127.0.0.1:1310 command ROOT     one command, to an aggregate that must be new
 //	crash -server 127.0.0.1:1310 fact ROOT        one request with three facts, always the same
+//	crash -server 127.0.0.1:1310 speculate ROOT   one speculative command
 //	crash -server 127.0.0.1:1310 query ROOT       one query
 //	crash -server 127.0.0.1:1310 -psql psql storm commands until SIGTERM, then what became of them
 //
@@ -56,6 +57,8 @@ func main() {
 		fmt.Println(describe(command(connection, parseRoot(flag.Arg(1)))))
 	case "fact":
 		fmt.Println(describe(fact(connection, parseRoot(flag.Arg(1)))))
+	case "speculate":
+		fmt.Println(describe(speculate(connection, parseRoot(flag.Arg(1)))))
 	case "query":
 		fmt.Println(describe(query(connection, parseRoot(flag.Arg(1)))))
 	case "books":
@@ -66,7 +69,7 @@ func main() {
 		s := &storm{Engine: &engine.Engine{Psql: *psql}, connection: connection, sent: map[string]codes.Code{}}
 		s.run()
 	default:
-		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, fact, query, books, roots or storm")
+		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, fact, speculate, query, books, roots or storm")
 		os.Exit(1)
 	}
 }
@@ -122,6 +125,17 @@ func fact(connection *grpc.ClientConn, root []byte) error {
 		Cover: engine.Cover(domain, root),
 		Pages: []*angzarrv1.EventPage{page, page, page},
 	}})
+	return err
+}
+
+func speculate(connection *grpc.ClientConn, root []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	client := angzarrv1.NewCommandHandlerCoordinatorServiceClient(connection)
+	_, err := client.HandleSyncSpeculative(ctx, &angzarrv1.SpeculateCommandHandlerRequest{
+		Command: engine.Request(domain, root,
+			engine.Page(angzarrv1.MergeStrategy_MERGE_STRICT, 0, &anypb.Any{TypeUrl: "/test.Do"})).Command,
+	})
 	return err
 }
 
