@@ -152,10 +152,10 @@ AS $$
 #variable_conflict use_column
 BEGIN
     DELETE FROM angzarr.snapshots AS t
-    WHERE t.edition = _delete_branch_rows.name
+    WHERE t.edition = _delete_branch_rows.name AND t.edition <> ''
         AND t.domain = _delete_branch_rows.domain;
     DELETE FROM angzarr.processed AS t
-    WHERE t.edition = _delete_branch_rows.name
+    WHERE t.edition = _delete_branch_rows.name AND t.edition <> ''
         AND t.domain = _delete_branch_rows.domain;
     DELETE FROM angzarr.exceptions AS t
     WHERE t.edition = _delete_branch_rows.name
@@ -198,7 +198,7 @@ BEGIN
     DELETE FROM angzarr._branches AS b
     WHERE b.edition = _name AND b.domain = delete_edition.domain;
     DELETE FROM angzarr.events AS e
-    WHERE e.edition = _name AND e.domain = delete_edition.domain;
+    WHERE e.edition = _name AND e.edition <> '' AND e.domain = delete_edition.domain;
     GET DIAGNOSTICS _count = ROW_COUNT;
     PERFORM angzarr._delete_branch_rows(_name, delete_edition.domain);
     RETURN _count;
@@ -206,6 +206,104 @@ END
 $$;
 COMMENT ON FUNCTION angzarr.delete_edition(text, text) IS
     'deletes an edition of a domain with all it has; the main timeline is protected';
+
+CREATE FUNCTION angzarr._delete_stream_part(
+    root uuid,
+    domain text,
+    edition text,
+    max_rows bigint
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _delete_stream_part(root, domain, edition, max_rows) -> how many rows went
+-- Keys and snapshots before events, and those from the last one on: what is left
+-- is the beginning of the stream.  Less than max_rows: nothing is.
+#variable_conflict use_column
+DECLARE
+    _keys bigint;
+    _events bigint;
+BEGIN
+    DELETE FROM angzarr.processed AS t
+    WHERE t.ctid = ANY (ARRAY(
+        SELECT p.ctid
+        FROM angzarr.processed AS p
+        WHERE p.root = _delete_stream_part.root
+            AND p.domain = _delete_stream_part.domain
+            AND p.edition = _delete_stream_part.edition
+        LIMIT max_rows));
+    GET DIAGNOSTICS _keys = ROW_COUNT;
+    DELETE FROM angzarr.snapshots AS t
+    WHERE t.root = _delete_stream_part.root AND t.domain = _delete_stream_part.domain
+        AND t.edition = _delete_stream_part.edition;
+    DELETE FROM angzarr.events AS t
+    WHERE t.ctid = ANY (ARRAY(
+        SELECT e.ctid
+        FROM angzarr.events AS e
+        WHERE e.root = _delete_stream_part.root
+            AND e.domain = _delete_stream_part.domain
+            AND e.edition = _delete_stream_part.edition
+        ORDER BY e.sequence DESC
+        LIMIT max_rows - _keys));
+    GET DIAGNOSTICS _events = ROW_COUNT;
+    IF _keys + _events < max_rows THEN
+        DELETE FROM angzarr._branches AS t
+        WHERE t.root = _delete_stream_part.root
+            AND t.domain = _delete_stream_part.domain
+            AND t.edition = _delete_stream_part.edition;
+    END IF;
+    RETURN _keys + _events;
+END
+$$;
+COMMENT ON FUNCTION angzarr._delete_stream_part(uuid, text, text, bigint) IS
+    'deletes the end of a stream of an edition, or all of it';
+
+CREATE FUNCTION angzarr._delete_edition_part(name text, domain text, max_rows bigint)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _delete_edition_part(name, domain, max_rows) -> "done", "more" or "busy"
+-- delete_edition for the engine, which may neither wait nor be long: about
+-- max_rows at a time, stream by stream, without those that others are writing to.
+#variable_conflict use_column
+DECLARE
+    _name text := angzarr._check_branch(_delete_edition_part.name);
+    _root uuid;
+    _left bigint := max_rows;
+BEGIN
+    FOR _root IN
+        SELECT b.root
+        FROM angzarr._branches AS b
+        WHERE b.edition = _name AND b.domain = _delete_edition_part.domain
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        -- A stream counts as a row as well.
+        _left := _left - 1 - angzarr._delete_stream_part(
+            _root, _delete_edition_part.domain, _name, _left);
+        IF _left <= 0 THEN
+            RETURN 'more';
+        END IF;
+    END LOOP;
+    IF EXISTS (
+        SELECT FROM angzarr._branches AS b
+        WHERE b.edition = _name AND b.domain = _delete_edition_part.domain
+    ) THEN
+        RETURN 'busy';
+    END IF;
+    PERFORM angzarr.delete_edition(_name, _delete_edition_part.domain);
+    RETURN 'done';
+END
+$$;
+COMMENT ON FUNCTION angzarr._delete_edition_part(text, text, bigint) IS
+    'deletes some of an edition without waiting; done, more or busy';
 
 CREATE VIEW angzarr.branches AS
 SELECT coalesce(e.name, s.edition) AS edition,

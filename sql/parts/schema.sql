@@ -114,6 +114,8 @@ CREATE TABLE angzarr.snapshots (
     CONSTRAINT snapshots_sequence_check CHECK (sequence BETWEEN 0 AND 4294967295),
     CONSTRAINT snapshots_retention_check CHECK (retention BETWEEN 0 AND 2)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX snapshots_edition_idx ON angzarr.snapshots (edition, domain)
+    WHERE edition <> '';
 
 COMMENT ON TABLE angzarr.snapshots IS
     'states of aggregates: with the events after it a snapshot is the whole story';
@@ -127,6 +129,7 @@ COMMENT ON COLUMN angzarr.snapshots.retention IS
     '0 default and 2 transient go when a newer one comes, 1 persist stays';
 COMMENT ON COLUMN angzarr.snapshots.type_url IS 'protobuf type of the state';
 COMMENT ON COLUMN angzarr.snapshots.state IS 'encoded message';
+COMMENT ON INDEX angzarr.snapshots_edition_idx IS 'what goes with an edition';
 
 -- processed: what was already done under a key, so that a repeat is harmless.
 -- Written in the transaction of the events it stands for.
@@ -153,6 +156,8 @@ CREATE TABLE angzarr.processed (
     autovacuum_freeze_min_age = 0
 );
 CREATE INDEX processed_created_idx ON angzarr.processed USING brin (created_at);
+CREATE INDEX processed_edition_idx ON angzarr.processed (edition, domain)
+    WHERE edition <> '';
 
 COMMENT ON TABLE angzarr.processed IS
     'keys already served: a second delivery is answered with what the first one did';
@@ -170,6 +175,7 @@ COMMENT ON COLUMN angzarr.processed.answer IS
     'encoded BusinessResponse when the answer was not events';
 COMMENT ON COLUMN angzarr.processed.created_at IS 'when; old keys are forgotten';
 COMMENT ON INDEX angzarr.processed_created_idx IS 'forgetting old keys';
+COMMENT ON INDEX angzarr.processed_edition_idx IS 'what goes with an edition';
 
 -- editions: branches whose point of divergence was given explicitly.
 CREATE TABLE angzarr.editions (

@@ -10,12 +10,14 @@ CREATE TABLE angzarr._branches (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT _branches_pkey PRIMARY KEY (root, domain, edition)
 ) WITH (fillfactor = 90);
+CREATE INDEX _branches_edition_idx ON angzarr._branches (edition, domain);
 COMMENT ON TABLE angzarr._branches IS
     'streams that have left the main timeline: who writes there holds the row';
 COMMENT ON COLUMN angzarr._branches.root IS 'which aggregate of the domain';
 COMMENT ON COLUMN angzarr._branches.domain IS 'kind of aggregate';
 COMMENT ON COLUMN angzarr._branches.edition IS 'name of the branch, never empty';
 COMMENT ON COLUMN angzarr._branches.created_at IS 'when it was first written';
+COMMENT ON INDEX angzarr._branches_edition_idx IS 'the streams of an edition';
 SELECT pg_extension_config_dump('angzarr._branches', '');
 
 CREATE FUNCTION angzarr._stored_edition(edition text)

@@ -107,6 +107,13 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.params = "U*T*T*I*t*i*T*B*",
 		.results = "I"
 	},
+	[AZ_STATEMENT_DELETE_EDITION_PART] = {
+		.name = "delete_edition_part",
+		.sql = "SELECT outcome FROM "
+		"angzarr._delete_edition_part($1, $2, $3) AS outcome",
+		.params = "TTI",
+		.results = "T"
+	},
 	[AZ_STATEMENT_FILE_DEAD_LETTERS] = {
 		.name = "file_dead_letters",
 		.sql = "SELECT filed FROM "

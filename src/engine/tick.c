@@ -16,14 +16,15 @@
 #include "base/log.h"
 #include "store/append.h"
 #include "store/dead_letters.h"
+#include "store/editions.h"
 #include "store/find.h"
 #include "store/load.h"
 #include "store/read.h"
 
 /* The order of the kinds within a tick. */
 static const AzWishKind *const kinds[] = {
-	&az_append_kind, &az_dead_letter_kind, &az_key_kind, &az_load_kind,
-	&az_find_kind, &az_plan_kind, &az_read_kind, &az_roots_kind
+	&az_append_kind, &az_edition_kind, &az_dead_letter_kind, &az_key_kind,
+	&az_load_kind, &az_find_kind, &az_plan_kind, &az_read_kind, &az_roots_kind
 };
 
 #define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */
@@ -176,8 +177,8 @@ run_kind(AzTick *tick, const AzWishKind *kind, AzWish **wishes, size_t count,
  *
  * But for a lock that somebody else holds, perhaps on the whole table: each
  * wish would wait for it in turn, and nothing else be done meanwhile.  So the
- * append that met it is busy, and the rest, or the load that met it too, is
- * left for the next tick.  Returns how many were run.
+ * patient one that met it is busy, and the rest, or the load that met it too,
+ * is left for the next tick.  Returns how many were run.
  */
 static size_t
 run_each(AzTick *tick, AzJobs *jobs, size_t count)
@@ -188,7 +189,7 @@ run_each(AzTick *tick, AzJobs *jobs, size_t count)
 		AzError		error = {0};
 		bool		fulfilled = run_alone(tick, wish, &error);
 		bool		was_locked = strcmp(error.sqlstate, LOCK_TIMEOUT) == 0;
-		size_t		run = wish->kind == &az_append_kind ? i + 1 : i;
+		size_t		run = wish->kind->is_patient ? i + 1 : i;
 
 		if (was_locked)
 			wish->outcome = AZ_WISH_BUSY;

@@ -25,6 +25,9 @@ static const TextRule domain_rule = {
 static const TextRule edition_rule = {
 	"edition.name", 64, LOWER, LOWER DIGITS "_-", "[a-z][a-z0-9_-]*"
 };
+static const TextRule branch_rule = {
+	"edition", 64, LOWER, LOWER DIGITS "_-", "[a-z][a-z0-9_-]*"
+};
 static const TextRule correlation_rule = {
 	"correlation_id", 128, LOWER UPPER DIGITS "_-", LOWER UPPER DIGITS "_-",
 	"[A-Za-z0-9_-]*"
@@ -79,6 +82,12 @@ bool
 az_check_correlation(const AzCheck *check, const char *correlation_id)
 {
 	return check_text(check, correlation_id, &correlation_rule);
+}
+
+bool
+az_check_edition(const AzCheck *check, const char *edition)
+{
+	return check_text(check, edition, &branch_rule);
 }
 
 /* Known values run from 0 without gaps in every enum of the contract. */

@@ -35,6 +35,9 @@ extern bool az_check_names(const AzCheck *check, const PbCover *cover);
 extern bool az_check_correlation(const AzCheck *check,
 								 const char *correlation_id);
 
+/* A field "edition" that is its name; empty is fine. */
+extern bool az_check_edition(const AzCheck *check, const char *edition);
+
 /* A field of a page, or of the request, has a value that is known. */
 extern bool az_check_enum(const AzCheck *check, size_t page,
 						  const char *field,

@@ -121,13 +121,10 @@ prepare(AzJob *job)
 							 job->arena, &job->error))
 		return AZ_STEP_FAILED;
 	cover = command->request->command->cover;
-	if (strcmp(cover->domain, "_angzarr") == 0)
-		az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
-					 "commands to domain \"_angzarr\" are not served in this version");
-	else if (az_target_find(&command->target, cover, job) &&
-			 az_terms_read(&command->terms, command->request, job) &&
-			 az_target_is_served(&command->target, "command.cover", job) &&
-			 az_handler_correlate(job, cover))
+	if (az_target_find(&command->target, cover, job) &&
+		az_terms_read(&command->terms, command->request, job) &&
+		az_target_is_served(&command->target, "command.cover", job) &&
+		az_handler_correlate(job, cover))
 	{
 		job->aggregate = &command->target.aggregate;
 		return AZ_STEP_NEXT;

@@ -246,6 +246,7 @@ apply(AzJob *job, AzStepResult result)
 			job->step++;
 			return true;
 		case AZ_STEP_RESTART:
+			crash_point(job);
 			job->restarts++;
 			job->step = 0;
 			return true;

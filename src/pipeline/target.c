@@ -15,6 +15,9 @@ az_target_find(AzTarget *target, const PbCover *cover, AzJob *job)
 	const AzComponent *component;
 
 	az_cover_read(cover, &target->aggregate);
+	if (strcmp(cover->domain, "_angzarr") == 0)
+		return az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
+							"domain \"_angzarr\" takes the command DeleteEditionEvents by HandleCommand and nothing else");
 	if (!az_catalog_was_read(job->jobs->catalog))
 		return az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
 							"the registered components could not be read yet");

@@ -17,7 +17,7 @@ typedef struct AzTarget
 /*
  * Who handles the domain of a validated cover.  NOT_FOUND naming the domain
  * when nobody registered it, UNAVAILABLE when its component is disabled or
- * the components could not be read yet.
+ * the components could not be read yet, UNIMPLEMENTED for "_angzarr".
  */
 extern bool az_target_find(AzTarget *target, const PbCover *cover,
 						   AzJob *job);

@@ -7,17 +7,21 @@
 #include "codec/decode.h"
 #include "pipeline/command.h"
 #include "pipeline/fact.h"
+#include "pipeline/meta.h"
 #include "pipeline/speculate.h"
 
 #define STORED "the events are stored: read them by range"
 
 static void handle_command(AzServiceCall *call, AzBytes message);
+static void begin_command(AzServiceCall *call, PbCommandRequest *request);
 static void command_done(AzJob *job);
+static void begin_meta(AzServiceCall *call, const PbCommandRequest *request);
+static void meta_done(AzJob *job);
 static void handle_event(AzServiceCall *call, AzBytes message);
 static void fact_done(AzJob *job);
 static void handle_speculative(AzServiceCall *call, AzBytes message);
 static void speculate_done(AzJob *job);
-static void *take_request(AzServiceCall *call, AzJob *job,
+static void *take_request(AzServiceCall *call,
 						  const ProtobufCMessageDescriptor *type,
 						  AzBytes message);
 static void job_done(AzJob *job, const void *response, const char *advice);
@@ -36,23 +40,31 @@ const AzService az_command_handler_service = {
 static void
 handle_command(AzServiceCall *call, AzBytes message)
 {
+	PbCommandRequest *request =
+	take_request(call, &pb_command_request_descriptor, message);
+
+	if (request == NULL)
+		return;
+	if (az_meta_is_asked(request))
+		begin_meta(call, request);
+	else
+		begin_command(call, request);
+}
+
+static void
+begin_command(AzServiceCall *call, PbCommandRequest *request)
+{
 	AzError		error = {0};
 	AzCommandJob *command =
 	az_command_create(az_services_jobs(call->services), &error);
-	AzJob	   *job;
-	PbCommandRequest *request;
 
 	if (command == NULL)
 	{
 		az_service_fail(call, &error);
 		return;
 	}
-	job = az_command_job(command);
-	request = take_request(call, job, &pb_command_request_descriptor, message);
-	if (request == NULL)
-		return;
 	az_command_set_request(command, request);
-	az_service_begin(call, job, command_done);
+	az_service_begin(call, az_command_job(command), command_done);
 }
 
 static void
@@ -62,25 +74,45 @@ command_done(AzJob *job)
 }
 
 static void
+begin_meta(AzServiceCall *call, const PbCommandRequest *request)
+{
+	AzError		error = {0};
+	AzMetaJob  *meta =
+	az_meta_create(az_services_jobs(call->services), &error);
+
+	if (meta == NULL)
+	{
+		az_service_fail(call, &error);
+		return;
+	}
+	az_meta_set_request(meta, request);
+	az_service_begin(call, az_meta_job(meta), meta_done);
+}
+
+static void
+meta_done(AzJob *job)
+{
+	job_done(job, az_meta_response(job), NULL);
+}
+
+static void
 handle_event(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
-	AzFactJob  *fact =
-	az_fact_create(az_services_jobs(call->services), &error);
-	AzJob	   *job;
-	PbEventRequest *request;
+	PbEventRequest *request =
+	take_request(call, &pb_event_request_descriptor, message);
+	AzFactJob  *fact;
 
+	if (request == NULL)
+		return;
+	fact = az_fact_create(az_services_jobs(call->services), &error);
 	if (fact == NULL)
 	{
 		az_service_fail(call, &error);
 		return;
 	}
-	job = az_fact_job(fact);
-	request = take_request(call, job, &pb_event_request_descriptor, message);
-	if (request == NULL)
-		return;
 	az_fact_set_request(fact, request);
-	az_service_begin(call, job, fact_done);
+	az_service_begin(call, az_fact_job(fact), fact_done);
 }
 
 static void
@@ -93,24 +125,21 @@ static void
 handle_speculative(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
-	AzSpeculateJob *speculate =
-	az_speculate_create(az_services_jobs(call->services), &error);
-	AzJob	   *job;
-	PbSpeculateCommandHandlerRequest *request;
+	PbSpeculateCommandHandlerRequest *request =
+	take_request(call, &pb_speculate_command_handler_request_descriptor,
+				 message);
+	AzSpeculateJob *speculate;
 
+	if (request == NULL)
+		return;
+	speculate = az_speculate_create(az_services_jobs(call->services), &error);
 	if (speculate == NULL)
 	{
 		az_service_fail(call, &error);
 		return;
 	}
-	job = az_speculate_job(speculate);
-	request = take_request(call, job,
-						   &pb_speculate_command_handler_request_descriptor,
-						   message);
-	if (request == NULL)
-		return;
 	az_speculate_set_request(speculate, request);
-	az_service_begin(call, job, speculate_done);
+	az_service_begin(call, az_speculate_job(speculate), speculate_done);
 }
 
 static void
@@ -120,19 +149,17 @@ speculate_done(AzJob *job)
 			 "send less, or make the limit higher");
 }
 
-/* Decodes into the job; NULL when the call was failed and the job dropped. */
+/* In the call's arena, which outlives its job; NULL: the call was failed. */
 static void *
-take_request(AzServiceCall *call, AzJob *job,
-			 const ProtobufCMessageDescriptor *type, AzBytes message)
+take_request(AzServiceCall *call, const ProtobufCMessageDescriptor *type,
+			 AzBytes message)
 {
 	AzError		error = {0};
-	void	   *request = az_decode(type, message, job->arena, &error);
+	void	   *request = az_decode(type, message,
+									az_server_call_arena(call->call), &error);
 
 	if (request == NULL)
-	{
 		az_service_fail(call, &error);
-		az_job_cancel(job);
-	}
 	return request;
 }
 

@@ -62,7 +62,9 @@ static void fill_cause(AzDbParam *params, size_t row, const AzCause *cause);
 static bool take_outcomes(AzWish **wishes, size_t count, const AzRows *rows,
 						  AzError *error);
 
-const AzWishKind az_append_kind = {"append events", run_probed, run_plain};
+const AzWishKind az_append_kind = {
+	"append events", run_probed, run_plain, true
+};
 
 static bool
 run_probed(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,

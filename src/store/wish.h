@@ -36,6 +36,8 @@ typedef struct AzWishKind
 	/* A slower form to try for all of them when "run" failed; or NULL. */
 	bool		(*run_safely) (AzDb *db, AzWish **wishes, size_t count,
 							   AzArena *scratch, AzError *error);
+	/* Whoever wishes can be told BUSY, and asks again after a while. */
+	bool		is_patient;
 } AzWishKind;
 
 struct AzWish

@@ -52,6 +52,8 @@ SELECT set_eq('functions', $$VALUES
     ('_correlated(text, text, uuid, text, text[], bigint[], bigint, bigint, integer) -> setof record', 'plpgsql ss'),
     ('_correlated_pages(uuid, text, text, bigint, text, bigint[], bigint, bigint, bigint, bigint) -> setof angzarr.events', 'sql ss'),
     ('_delete_branch_rows(text, text) -> void', 'plpgsql vu'),
+    ('_delete_edition_part(text, text, bigint) -> text', 'plpgsql vu'),
+    ('_delete_stream_part(uuid, text, text, bigint) -> bigint', 'plpgsql vu'),
     ('_delivered() -> jsonb', 'sql sr'),
     ('_descriptors() -> setof record', 'sql ss'),
     ('_divergence(uuid, text, text, bigint) -> bigint', 'plpgsql ss'),

@@ -173,6 +173,35 @@ ROLLBACK;
 -- Bad arguments are named.
 SELECT angzarr.create_edition('What if', 'ed');
 \echo :LAST_ERROR_SQLSTATE
+
+-- In parts: a stream goes from its end, with keys and snapshots first, so that
+-- what is left is its beginning; other editions, domains and main stay.
+SELECT pg_temp.add('001', 2, 'pqrst', 'parts'), pg_temp.add('002', 0, 'uv', 'parts');
+SELECT angzarr.append_once('key', 'ed', :root, 7, ARRAY[angzarr.new_event('a', 'w')], 'parts');
+SELECT angzarr.save_snapshot('ed', :root, NULL, 'shop.State', 'x', 'parts');
+SELECT angzarr.append('ed2', :root, 0, ARRAY[angzarr.new_event('a', 'a')], 'parts');
+SELECT angzarr.create_edition('parts', 'ed');
+CREATE FUNCTION pg_temp.parts() RETURNS text LANGUAGE sql AS $$
+    SELECT format('%s events, %s keys, %s snapshots, %s streams, %s rows of editions', (
+            SELECT count(*) FROM angzarr.events WHERE edition = 'parts' AND domain = 'ed'), (
+            SELECT count(*) FROM angzarr.processed WHERE edition = 'parts'), (
+            SELECT count(*) FROM angzarr.snapshots WHERE edition = 'parts'), (
+            SELECT count(*) FROM angzarr._branches WHERE edition = 'parts' AND domain = 'ed'), (
+            SELECT count(*) FROM angzarr.editions WHERE name = 'parts'))
+$$;
+SELECT pg_temp.parts();
+SELECT angzarr._delete_edition_part('parts', 'ed', 4), pg_temp.read('001', 'parts');
+SELECT pg_temp.parts();
+SELECT angzarr._delete_edition_part('parts', 'ed', 100);
+SELECT pg_temp.parts();
+SELECT pg_temp.read('001', 'parts') = pg_temp.read('001') AS reads_as_main;
+SELECT domain, events FROM angzarr.branches WHERE edition = 'parts';
+SELECT angzarr.delete_edition('parts', 'ed2');
+-- Nothing at all is deleted at once, and main never.
+SELECT angzarr._delete_edition_part('nobody', 'ed', 1);
+SELECT angzarr._delete_edition_part('', 'ed', 1);
+\echo :LAST_ERROR_SQLSTATE
+
 SELECT angzarr.create_edition(repeat('a', 65), 'ed');
 SELECT angzarr.create_edition(repeat('a', 64), 'ed');
 SELECT angzarr.create_edition('x', 'Ed');

@@ -280,6 +280,8 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_keep_keys(memory, params, arena, rows, error);
 		case AZ_STATEMENT_KEEP_SNAPSHOTS:
 			return memory_keep_snapshots(memory, params, arena, rows, error);
+		case AZ_STATEMENT_DELETE_EDITION_PART:
+			return memory_delete_part(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FILE_DEAD_LETTERS:
 			return memory_file_letters(memory, params, arena, rows, error);
 		case AZ_STATEMENT_HORIZON:

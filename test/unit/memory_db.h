@@ -82,6 +82,15 @@ typedef struct MemoryDb
 	void		(*before) (struct MemoryDb *memory, AzStatementId statement);
 	void	   *owner;
 
+	/*
+	 * What the parts of a deletion answer, a letter each: b for busy, m for
+	 * more; then "done".  And which edition of which domain was asked for
+	 * last.
+	 */
+	const char *parts;
+	char		deleted_edition[80];
+	char		deleted_domain[80];
+
 	/* Counters; a test may set them back. */
 	int			begun;
 	int			committed;

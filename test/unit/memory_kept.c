@@ -2,6 +2,7 @@
  * What the database in memory keeps beside events: keys, snapshots, dead
  * letters.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "memory_statements.h"
@@ -137,6 +138,25 @@ memory_file_letters(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 	}
 	return answer_count(count, AZ_STATEMENT_FILE_DEAD_LETTERS, arena, rows,
 						error);
+}
+
+/* Tells what it was told to; nothing is deleted. */
+bool
+memory_delete_part(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
+				   AzRows *rows, AzError *error)
+{
+	const char *outcome = "done";
+
+	snprintf(memory->deleted_edition, sizeof(memory->deleted_edition), "%s",
+			 (const char *) params[0].column.bytes[0].data);
+	snprintf(memory->deleted_domain, sizeof(memory->deleted_domain), "%s",
+			 (const char *) params[1].column.bytes[0].data);
+	if (memory->parts != NULL && memory->parts[0] != '\0')
+		outcome = *memory->parts++ == 'b' ? "busy" : "more";
+	if (!az_rows_create(rows, AZ_STATEMENT_DELETE_EDITION_PART, 1, arena))
+		return memory_fail(error, "53200");
+	rows->columns[0].bytes[0] = az_bytes_of(outcome);
+	return true;
 }
 
 void

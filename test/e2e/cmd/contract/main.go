@@ -75,6 +75,7 @@ func main() {
 	s.checkStamping()
 	s.checkFacts()
 	s.checkSpeculative()
+	s.checkEditions()
 	s.checkAnswers()
 	s.checkBrokenPeers()
 	s.checkTime()

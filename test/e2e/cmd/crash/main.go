@@ -2,6 +2,7 @@
 //
 //	crash -server 127.0.0.1:1310 command ROOT     one command, to an aggregate that must be new
 //	crash -server 127.0.0.1:1310 fact ROOT        one request with three facts, always the same
+//	crash -server 127.0.0.1:1310 meta ROOT        deletes the edition "doomed" of the domain
 //	crash -server 127.0.0.1:1310 speculate ROOT   one speculative command
 //	crash -server 127.0.0.1:1310 query ROOT       one query
 //	crash -server 127.0.0.1:1310 -psql psql storm commands until SIGTERM, then what became of them
@@ -57,6 +58,8 @@ func main() {
 		fmt.Println(describe(command(connection, parseRoot(flag.Arg(1)))))
 	case "fact":
 		fmt.Println(describe(fact(connection, parseRoot(flag.Arg(1)))))
+	case "meta":
+		fmt.Println(describe(meta(connection, parseRoot(flag.Arg(1)))))
 	case "speculate":
 		fmt.Println(describe(speculate(connection, parseRoot(flag.Arg(1)))))
 	case "query":
@@ -69,7 +72,7 @@ func main() {
 		s := &storm{Engine: &engine.Engine{Psql: *psql}, connection: connection, sent: map[string]codes.Code{}}
 		s.run()
 	default:
-		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, fact, speculate, query, books, roots or storm")
+		fmt.Fprintln(os.Stderr, "crash: what is asked for is command, fact, meta, speculate, query, books, roots or storm")
 		os.Exit(1)
 	}
 }
@@ -125,6 +128,19 @@ func fact(connection *grpc.ClientConn, root []byte) error {
 		Cover: engine.Cover(domain, root),
 		Pages: []*angzarrv1.EventPage{page, page, page},
 	}})
+	return err
+}
+
+func meta(connection *grpc.ClientConn, root []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	deletion, err := anypb.New(&angzarrv1.DeleteEditionEvents{Edition: "doomed", Domain: domain})
+	if err != nil {
+		return err
+	}
+	client := angzarrv1.NewCommandHandlerCoordinatorServiceClient(connection)
+	_, err = client.HandleCommand(ctx, engine.Request("_angzarr", root,
+		engine.Page(angzarrv1.MergeStrategy_MERGE_STRICT, 0, deletion)))
 	return err
 }
 
