@@ -305,6 +305,64 @@ $$;
 COMMENT ON FUNCTION angzarr._delete_edition_part(text, text, bigint) IS
     'deletes some of an edition without waiting; done, more or busy';
 
+CREATE FUNCTION angzarr._branch_states(root uuid[], domain text[], edition text[])
+RETURNS TABLE (
+    ordinal integer,
+    is_own boolean,
+    fixed bigint,
+    next_sequence bigint
+)
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _branch_states(root, domain, edition) -> a row for each stream of an edition
+-- Numbered from 0; is_own: it has left the main timeline; fixed: where its
+-- edition says that it leaves; next_sequence: where it goes on.
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT (u.ordinal - 1)::integer, t.is_own, d.divergence, t.next_sequence
+    FROM unnest(_branch_states.root, _branch_states.domain, _branch_states.edition)
+        WITH ORDINALITY AS u (root, domain, edition, ordinal)
+    CROSS JOIN LATERAL angzarr._timeline(u.root, u.domain, u.edition) AS t
+    LEFT JOIN angzarr.editions AS d ON d.name = u.edition AND d.domain = u.domain
+    ORDER BY u.ordinal;
+END
+$$;
+COMMENT ON FUNCTION angzarr._branch_states(uuid[], text[], text[]) IS
+    'whether streams have left the main timeline, and where they may';
+
+CREATE FUNCTION angzarr._hold_branches(root uuid[], domain text[], edition text[])
+RETURNS TABLE (
+    ordinal integer,
+    is_own boolean
+)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _hold_branches(root, domain, edition) -> a row for each stream of an edition
+-- Whether it has left the main timeline, which nobody else can make it do until
+-- the end of the transaction.  Who was told before that it had not, and read main
+-- up to where it wants to write, knows then whether that still is its history.
+#variable_conflict use_column
+BEGIN
+    PERFORM angzarr._lock_branches(_hold_branches.root, _hold_branches.domain,
+                                   _hold_branches.edition);
+    RETURN QUERY
+    SELECT s.ordinal, s.is_own
+    FROM angzarr._branch_states(_hold_branches.root, _hold_branches.domain,
+                                _hold_branches.edition) AS s
+    ORDER BY s.ordinal;
+END
+$$;
+COMMENT ON FUNCTION angzarr._hold_branches(uuid[], text[], text[]) IS
+    'whether streams have left the main timeline, and nobody else lets them';
+
 CREATE VIEW angzarr.branches AS
 SELECT coalesce(e.name, s.edition) AS edition,
     coalesce(e.domain, s.domain) AS domain,

@@ -107,6 +107,20 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.params = "U*T*T*I*t*i*T*B*",
 		.results = "I"
 	},
+	[AZ_STATEMENT_BRANCH_STATES] = {
+		.name = "branch_states",
+		.sql = "SELECT ordinal, is_own, fixed, next_sequence "
+		"FROM angzarr._branch_states($1, $2, $3)",
+		.params = "U*T*T*",
+		.results = "ibII"
+	},
+	[AZ_STATEMENT_HOLD_BRANCHES] = {
+		.name = "hold_branches",
+		.sql = "SELECT ordinal, is_own "
+		"FROM angzarr._hold_branches($1, $2, $3)",
+		.params = "U*T*T*",
+		.results = "ib"
+	},
 	[AZ_STATEMENT_DELETE_EDITION_PART] = {
 		.name = "delete_edition_part",
 		.sql = "SELECT outcome FROM "

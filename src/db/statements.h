@@ -18,6 +18,8 @@ typedef enum AzStatementId
 	AZ_STATEMENT_FIND_KEYS,		/* what was done under each key */
 	AZ_STATEMENT_KEEP_KEYS,		/* what is done now under each */
 	AZ_STATEMENT_KEEP_SNAPSHOTS,	/* states of many aggregates */
+	AZ_STATEMENT_BRANCH_STATES,
+	AZ_STATEMENT_HOLD_BRANCHES,
 	AZ_STATEMENT_DELETE_EDITION_PART,
 	AZ_STATEMENT_FILE_DEAD_LETTERS,
 	AZ_STATEMENT_HORIZON,		/* how far the log is settled */

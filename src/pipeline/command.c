@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "codec/book.h"
+#include "pipeline/branch.h"
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
 #include "pipeline/history.h"
@@ -30,6 +31,7 @@ struct AzCommandJob
 	AzTerms		terms;
 
 	AzRepeat	repeat;
+	AzBranch	branch;
 	AzLoadWish	load;
 	bool		is_refused;		/* by "refusal" */
 	bool		was_overtaken;	/* and is not to be decided anew */
@@ -48,6 +50,8 @@ static AzStepResult find_key(AzJob *job);
 static AzStepResult take_key(AzJob *job);
 static AzStepResult read_first_answer(AzJob *job);
 static AzStepResult take_first_answer(AzJob *job);
+static AzStepResult find_branch(AzJob *job);
+static AzStepResult take_branch(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
 static bool fits(AzCommandJob *command);
@@ -72,6 +76,7 @@ static AzStepResult answer(AzCommandJob *command, const AzBook *book);
 static const AzStep steps[] = {
 	{"find key", AZ_STEP_LOCAL, find_key, take_key},
 	{"read first answer", AZ_STEP_LOCAL, read_first_answer, take_first_answer},
+	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
 	{"file refusal", AZ_STEP_LOCAL, file_refusal, take_filed},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
@@ -123,7 +128,6 @@ prepare(AzJob *job)
 	cover = command->request->command->cover;
 	if (az_target_find(&command->target, cover, job) &&
 		az_terms_read(&command->terms, command->request, job) &&
-		az_target_is_served(&command->target, "command.cover", job) &&
 		az_handler_correlate(job, cover))
 	{
 		job->aggregate = &command->target.aggregate;
@@ -166,11 +170,33 @@ take_first_answer(AzJob *job)
 }
 
 static AzStepResult
+find_branch(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	return az_branch_find(&command->branch, &command->target, job);
+}
+
+static AzStepResult
+take_branch(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	return az_branch_found(&command->branch, &command->target, job);
+}
+
+/* Of an edition that begins here: what there was at the sequence expected. */
+static AzStepResult
 load_history(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	return az_history_load(&command->load, &command->target, NULL, job);
+	AzTarget	target = command->target;
+
+	if (!command->terms.is_deferred)
+		az_branch_begin(&command->branch, command->terms.expected,
+						&target.aggregate);
+	return az_history_load(&command->load, &target, NULL, job);
 }
 
 static AzStepResult
@@ -178,8 +204,11 @@ take_history(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
+	if (az_branch_is_lost(&command->branch, &command->load))
+		return AZ_STEP_RESTART;
 	if (!az_history_take(&command->load, job))
 		return AZ_STEP_FAILED;
+	command->load.book.aggregate = command->target.aggregate;
 	return fits(command) ? AZ_STEP_NEXT : refuse(command);
 }
 
@@ -347,6 +376,7 @@ append_events(AzJob *job)
 	append->count = command->n_events;
 	append->key = command->terms.is_deferred ? &command->terms.key : NULL;
 	append->snapshot = command->snapshot;
+	append->begins = az_branch_is_new(&command->branch);
 	if (az_commit_is_empty(&command->commit))
 		return answer_new_events(command);
 	return az_commit_start(&command->commit, job);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "codec/book.h"
+#include "pipeline/branch.h"
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
 #include "pipeline/history.h"
@@ -33,6 +34,7 @@ struct AzFactJob
 	bool		is_isolated;
 
 	AzRepeat	repeat;
+	AzBranch	branch;
 	AzLoadWish	load;
 	AzEvent    *events;
 	size_t		n_events;
@@ -49,6 +51,8 @@ static AzStepResult find_key(AzJob *job);
 static AzStepResult take_key(AzJob *job);
 static AzStepResult read_first_answer(AzJob *job);
 static AzStepResult take_first_answer(AzJob *job);
+static AzStepResult find_branch(AzJob *job);
+static AzStepResult take_branch(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
@@ -65,6 +69,7 @@ static AzStepResult answer(AzFactJob *fact, const AzBook *book);
 static const AzStep steps[] = {
 	{"find key", AZ_STEP_LOCAL, find_key, take_key},
 	{"read first answer", AZ_STEP_LOCAL, read_first_answer, take_first_answer},
+	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{"append", AZ_STEP_LOCAL, append_events, take_append},
@@ -113,7 +118,6 @@ prepare(AzJob *job)
 		!read_key(fact) ||
 		!az_terms_mode(fact->request->sync_mode, NULL, &fact->is_isolated,
 					   job) ||
-		!az_target_is_served(&fact->target, "events.cover", job) ||
 		!az_handler_correlate(job, cover))
 		return AZ_STEP_FAILED;
 	job->aggregate = &fact->target.aggregate;
@@ -187,6 +191,22 @@ take_first_answer(AzJob *job)
 	if (!az_repeat_take(&fact->repeat, job))
 		return AZ_STEP_FAILED;
 	return answer(fact, &fact->repeat.book);
+}
+
+static AzStepResult
+find_branch(AzJob *job)
+{
+	AzFactJob  *fact = (AzFactJob *) job;
+
+	return az_branch_find(&fact->branch, &fact->target, job);
+}
+
+static AzStepResult
+take_branch(AzJob *job)
+{
+	AzFactJob  *fact = (AzFactJob *) job;
+
+	return az_branch_found(&fact->branch, &fact->target, job);
 }
 
 static AzStepResult
@@ -308,6 +328,7 @@ append_events(AzJob *job)
 	append->count = fact->n_events;
 	append->key = fact->repeat.has_key ? &fact->key : NULL;
 	append->snapshot = fact->snapshot;
+	append->begins = az_branch_is_new(&fact->branch);
 	if (az_commit_is_empty(&fact->commit))
 		return answer_new_events(fact);
 	return az_commit_start(&fact->commit, job);

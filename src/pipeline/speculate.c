@@ -78,7 +78,6 @@ prepare(AzJob *job)
 		return AZ_STEP_FAILED;
 	cover = speculate->request->command->cover;
 	if (!az_target_find(&speculate->target, cover, job) ||
-		!az_target_is_served(&speculate->target, "command.cover", job) ||
 		!az_handler_correlate(job, cover))
 		return AZ_STEP_FAILED;
 	return AZ_STEP_NEXT;

@@ -31,17 +31,6 @@ az_target_find(AzTarget *target, const PbCover *cover, AzJob *job)
 	return copy_component(target, component, job);
 }
 
-bool
-az_target_is_served(const AzTarget *target, const char *path, AzJob *job)
-{
-	const char *edition = target->aggregate.edition;
-
-	return edition[0] == '\0' ||
-		az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
-					 "editions are not served in this version: %s.edition is \"%s\"",
-					 path, edition);
-}
-
 static bool
 no_owner(AzJob *job, const char *domain)
 {

@@ -22,8 +22,4 @@ typedef struct AzTarget
 extern bool az_target_find(AzTarget *target, const PbCover *cover,
 						   AzJob *job);
 
-/* UNIMPLEMENTED naming the field for what this version does not serve. */
-extern bool az_target_is_served(const AzTarget *target, const char *path,
-								AzJob *job);
-
 #endif

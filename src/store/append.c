@@ -44,6 +44,11 @@ static bool find_repeats(AzDb *db, AzWish **wishes, size_t count,
 static size_t list_keys(AzWish **wishes, size_t count, AzKeyRow *rows);
 static bool is_repeated(const AzAppendWish *append);
 static bool has_no_events(const AzAppendWish *append);
+static bool hold_branches(AzDb *db, AzWish **wishes, size_t count,
+						  AzArena *scratch, AzError *error);
+static AzDbParam *branch_params(AzWish **wishes, size_t count,
+								size_t n_branches, AzArena *scratch);
+static bool is_lost(const AzAppendWish *append);
 static bool append_pages(AzDb *db, AzStatementId statement, AzWish **wishes,
 						 size_t count, AzArena *scratch, AzError *error);
 static bool keep_keys(AzDb *db, AzWish **wishes, size_t count,
@@ -93,6 +98,9 @@ run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
 		return false;
 	fresh = put_last(wishes, count, is_repeated);
 	count = put_last(wishes, fresh, has_no_events);
+	if (!hold_branches(db, wishes, count, scratch, error))
+		return false;
+	count = put_last(wishes, count, is_lost);
 	return append_pages(db, statement, wishes, count, scratch, error) &&
 		keep_keys(db, wishes, fresh, scratch, error) &&
 		keep_snapshots(db, wishes, fresh, scratch, error);
@@ -134,6 +142,7 @@ find_repeats(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 
 		append->appended = false;
 		append->repeated = false;
+		append->lost = false;
 	}
 	n_keys = list_keys(wishes, count, rows);
 	if (n_keys == 0)
@@ -186,6 +195,74 @@ static bool
 has_no_events(const AzAppendWish *append)
 {
 	return append->count == 0;
+}
+
+/*
+ * Of those that begin their edition, whoever finds it begun is overtaken: the
+ * sequence may be free, and yet what comes before it is another history.
+ */
+static bool
+hold_branches(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+			  AzError *error)
+{
+	size_t		n_branches = 0;
+	size_t		row = 0;
+	AzDbParam  *params;
+	AzRows		rows;
+
+	for (size_t i = 0; i < count; i++)
+		n_branches += ((AzAppendWish *) wishes[i])->begins ? 1 : 0;
+	if (n_branches == 0)
+		return true;
+	params = branch_params(wishes, count, n_branches, scratch);
+	if (params == NULL)
+		return az_error_out_of_memory(error);
+	if (!az_db_execute(db, AZ_STATEMENT_HOLD_BRANCHES, params, scratch, &rows,
+					   error))
+		return false;
+	if (rows.count != n_branches)
+		return az_error_set(error, NULL, AZ_INTERNAL,
+							"hold_branches answered for another number of streams");
+	for (size_t i = 0; i < count; i++)
+	{
+		AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		if (!append->begins)
+			continue;
+		append->lost = az_rows_int(&rows, row++, 1) != 0;
+		if (append->lost)
+			append->wish.outcome = AZ_WISH_FULFILLED;
+	}
+	return true;
+}
+
+static AzDbParam *
+branch_params(AzWish **wishes, size_t count, size_t n_branches,
+			  AzArena *scratch)
+{
+	AzDbParam  *params = az_columns_create(AZ_STATEMENT_HOLD_BRANCHES,
+										   n_branches, scratch);
+	size_t		row = 0;
+
+	for (size_t i = 0; params != NULL && i < count; i++)
+	{
+		const AzAppendWish *append = (AzAppendWish *) wishes[i];
+		AzBytes		root = {append->aggregate.root, AZ_UUID_SIZE};
+
+		if (!append->begins)
+			continue;
+		az_columns_set_bytes(&params[ROOT], row, root);
+		az_columns_set_text(&params[DOMAIN], row, append->aggregate.domain);
+		az_columns_set_text(&params[EDITION], row++,
+							append->aggregate.edition);
+	}
+	return params;
+}
+
+static bool
+is_lost(const AzAppendWish *append)
+{
+	return append->lost;
 }
 
 static bool

@@ -19,12 +19,15 @@ typedef struct AzAppendWish
 	AzAggregate aggregate;
 	const AzEvent *events;
 	size_t		count;			/* 0: there must be a key or a snapshot */
+	bool		begins;			/* its edition, as nobody had when it was
+								 * loaded */
 	const AzKey *key;			/* under which this is done once, or NULL */
 	const AzSnapshot *snapshot; /* the state after these events, or NULL */
 	AzKept		kept;			/* set "answer"; rest is a result with a key */
 	bool		appended;		/* else overtaken, or repeated */
 	bool		repeated;		/* done before: "kept" says what came of it */
-	int64_t		next_sequence;	/* of the stream now, unless repeated */
+	bool		lost;			/* overtaken: somebody else began the edition */
+	int64_t		next_sequence;	/* of the stream now, unless one of these */
 } AzAppendWish;
 
 extern const AzWishKind az_append_kind;

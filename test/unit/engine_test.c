@@ -574,17 +574,11 @@ static void
 what_this_version_does_not_serve_is_said_plainly(void **state)
 {
 	PbCommandRequest *request = world_command(world);
-	PbEdition	edition = PB_EDITION_INIT;
 
 	request->sync_mode = PB_SYNC_MODE_SIMPLE;
 	assert_refused(request, AZ_UNIMPLEMENTED, "SIMPLE");
 	request->sync_mode = PB_SYNC_MODE_CASCADE;
 	assert_refused(request, AZ_UNIMPLEMENTED, "CASCADE");
-	request->sync_mode = 0;
-	edition.name = (char *) "what-if";
-	request->command->cover->edition = &edition;
-	assert_refused(request, AZ_UNIMPLEMENTED, "what-if");
-	request->command->cover->edition = NULL;
 }
 
 static void

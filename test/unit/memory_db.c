@@ -43,6 +43,7 @@ memory_db_create(void)
 	memory->db.port = &port;
 	memory->generation = 1;
 	memory->floor = -1;
+	memory->fixed = -1;
 	memory->arena = az_arena_create();
 	memory->streams = az_map_create();
 	if (memory->arena == NULL || memory->streams == NULL)
@@ -280,6 +281,10 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_keep_keys(memory, params, arena, rows, error);
 		case AZ_STATEMENT_KEEP_SNAPSHOTS:
 			return memory_keep_snapshots(memory, params, arena, rows, error);
+		case AZ_STATEMENT_BRANCH_STATES:
+		case AZ_STATEMENT_HOLD_BRANCHES:
+			return memory_branch_states(memory, statement, params, arena,
+										rows, error);
 		case AZ_STATEMENT_DELETE_EDITION_PART:
 			return memory_delete_part(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FILE_DEAD_LETTERS:

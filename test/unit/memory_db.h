@@ -82,6 +82,9 @@ typedef struct MemoryDb
 	void		(*before) (struct MemoryDb *memory, AzStatementId statement);
 	void	   *owner;
 
+	/* Where every edition diverges, as its row says; -1: there is none. */
+	int64_t		fixed;
+
 	/*
 	 * What the parts of a deletion answer, a letter each: b for busy, m for
 	 * more; then "done".  And which edition of which domain was asked for

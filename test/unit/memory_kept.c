@@ -140,6 +140,38 @@ memory_file_letters(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 						error);
 }
 
+/* A stream of an edition that has no events goes on where main is. */
+bool
+memory_branch_states(MemoryDb *memory, AzStatementId statement,
+					 const AzDbParam *params, AzArena *arena, AzRows *rows,
+					 AzError *error)
+{
+	size_t		count = params[0].column.count;
+
+	if (!az_rows_create(rows, statement, count, arena))
+		return memory_fail(error, "53200");
+	for (size_t i = 0; i < count; i++)
+	{
+		AzAggregate aggregate = memory_aggregate(params, i);
+		const MemoryStream *own = memory_stream(memory, &aggregate);
+		const MemoryStream *main;
+
+		aggregate.edition = "";
+		main = memory_stream(memory, &aggregate);
+		if (own == NULL || main == NULL)
+			return memory_fail(error, "53200");
+		rows->columns[0].ints[i] = (int64_t) i;
+		rows->columns[1].ints[i] = own->count > 0;
+		if (statement == AZ_STATEMENT_HOLD_BRANCHES)
+			continue;
+		rows->columns[2].ints[i] = memory->fixed;
+		rows->columns[2].nulls[i] = memory->fixed < 0;
+		rows->columns[3].ints[i] = own->count > 0 ? memory_stream_next(own) :
+			memory->fixed >= 0 ? memory->fixed : memory_stream_next(main);
+	}
+	return true;
+}
+
 /* Tells what it was told to; nothing is deleted. */
 bool
 memory_delete_part(MemoryDb *memory, const AzDbParam *params, AzArena *arena,

@@ -199,9 +199,6 @@ select_book(MemoryDb *memory, const AzDbParam *params, size_t row,
 	return true;
 }
 
-/* Of those up to a sequence; NULL when there is none. */
-
-
 /* What a host leaves out because it is too much. */
 static void
 cut(MemoryDb *memory, const AzDbColumn *max_rows, size_t row,
@@ -225,6 +222,7 @@ cut(MemoryDb *memory, const AzDbColumn *max_rows, size_t row,
 	}
 }
 
+/* Of those up to a sequence and a time; NULL when there is none. */
 static const AzSnapshot *
 newest_snapshot(const MemoryStream *stream, int64_t upper, int64_t as_of)
 {

@@ -86,6 +86,9 @@ extern bool memory_keep_snapshots(MemoryDb *memory, const AzDbParam *params,
 								  AzError *error);
 extern bool memory_file_letters(MemoryDb *memory, const AzDbParam *params,
 								AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_branch_states(MemoryDb *memory, AzStatementId statement,
+								 const AzDbParam *params, AzArena *arena,
+								 AzRows *rows, AzError *error);
 extern bool memory_delete_part(MemoryDb *memory, const AzDbParam *params,
 							   AzArena *arena, AzRows *rows, AzError *error);
 extern void memory_end_kept(MemoryDb *memory, bool keep);

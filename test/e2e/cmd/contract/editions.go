@@ -18,7 +18,7 @@ import (
 	"angzarr.io/e2e/internal/tap"
 )
 
-func (s *suite) checkEditions() {
+func (s *suite) checkDeletions() {
 	s.checkDeletion()
 	s.checkRefusedDeletions()
 	s.checkLargeDeletion()

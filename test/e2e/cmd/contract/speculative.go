@@ -28,7 +28,7 @@ func asOf(sequence uint32) *angzarrv1.TemporalQuery {
 	return &angzarrv1.TemporalQuery{PointInTime: &angzarrv1.TemporalQuery_AsOfSequence{AsOfSequence: sequence}}
 }
 
-func asOfTime(at *timestamppb.Timestamp) *angzarrv1.TemporalQuery {
+func asOfMoment(at *timestamppb.Timestamp) *angzarrv1.TemporalQuery {
 	return &angzarrv1.TemporalQuery{PointInTime: &angzarrv1.TemporalQuery_AsOfTime{AsOfTime: at}}
 }
 
@@ -69,7 +69,7 @@ func (s *suite) checkSpeculative() {
 		"the would-be events are numbered from the point's next sequence", err, response)
 	tap.OK(numbers(book) == "[0 1]" && book.GetNextSequence() == 2,
 		"as of a sequence business logic is given what there was then", book)
-	response, err = s.speculate(engine.Request("obey-three", id, page(0)), asOfTime(first.Events.Pages[2].CreatedAt))
+	response, err = s.speculate(engine.Request("obey-three", id, page(0)), asOfMoment(first.Events.Pages[2].CreatedAt))
 	book = s.lastBook("obey-three")
 	later := second.Events.Pages[0].CreatedAt.AsTime().After(first.Events.Pages[2].CreatedAt.AsTime())
 	tap.OK(err == nil && later && numbers(book) == "[0 1 2]" && numbers(response.GetEvents()) == "[3 4 5]",
@@ -105,7 +105,7 @@ func (s *suite) checkSpeculative() {
 	_, err = s.speculate(engine.Request("Obey", id, page(0)), nil)
 	tap.OK(status.Code(err) == codes.InvalidArgument && missingWords(err.Error(), []string{"command.cover.domain"}) == "",
 		"a speculative command is validated like any other", err)
-	_, err = s.speculate(engine.Request("obey", id, page(0)), asOfTime(&timestamppb.Timestamp{Seconds: 1 << 50}))
+	_, err = s.speculate(engine.Request("obey", id, page(0)), asOfMoment(&timestamppb.Timestamp{Seconds: 1 << 50}))
 	tap.OK(status.Code(err) == codes.InvalidArgument && missingWords(err.Error(), []string{"as_of_time"}) == "",
 		"a time that there cannot be is INVALID_ARGUMENT", err)
 
