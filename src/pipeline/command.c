@@ -1,6 +1,7 @@
 /*
- * The pipeline of a command: load the history, call the business logic,
- * append what it answered (contract section 5).
+ * The pipeline of a command: load the history, bring its events into their
+ * form of today, call the business logic, append what it answered (contract
+ * section 5).
  *
  * Commands of one aggregate run one after the other in the engine; only
  * writers elsewhere can overtake one, and the append finds out.  Whoever is
@@ -18,6 +19,7 @@
 #include "pipeline/replay.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
+#include "pipeline/upcast.h"
 #include "store/dead_letters.h"
 #include "store/load.h"
 
@@ -30,6 +32,8 @@ struct AzCommandJob
 
 	AzRepeat	repeat;
 	AzLoadWish	load;
+	PbEventBook *history;		/* as business logic is given it */
+	AzUpcast	upcast;
 	bool		is_refused;		/* by "refusal" */
 	bool		was_overtaken;	/* and is not to be decided anew */
 	AzError		refusal;
@@ -54,6 +58,8 @@ static bool fits(AzCommandJob *command);
 static AzStepResult refuse(AzCommandJob *command);
 static AzStepResult file_refusal(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
+static AzStepResult upcast_history(AzJob *job);
+static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
 static AzStepResult take_business_response(AzCommandJob *command,
@@ -61,6 +67,8 @@ static AzStepResult take_business_response(AzCommandJob *command,
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
 static AzStepResult load_expected(AzJob *job);
 static AzStepResult take_expected(AzJob *job);
+static AzStepResult upcast_expected(AzJob *job);
+static AzStepResult take_upcast_expected(AzJob *job);
 static AzStepResult call_replay(AzJob *job);
 static AzStepResult take_state(AzJob *job);
 static AzStepResult unless_refused(AzCommandJob *command,
@@ -76,8 +84,10 @@ static const AzStep steps[] = {
 	{"read first answer", AZ_STEP_LOCAL, read_first_answer, take_first_answer},
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
 	{"file refusal", AZ_STEP_LOCAL, file_refusal, take_filed},
+	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{"load expected", AZ_STEP_LOCAL, load_expected, take_expected},
+	{"upcast expected", AZ_STEP_REMOTE, upcast_expected, take_upcast_expected},
 	{"replay expected", AZ_STEP_REMOTE, call_replay, take_state},
 	{"replay actual", AZ_STEP_REMOTE, call_replay, take_state},
 	{"replay new", AZ_STEP_REMOTE, call_replay, take_state},
@@ -275,15 +285,30 @@ take_filed(AzJob *job)
 }
 
 static AzStepResult
+upcast_history(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	command->history = az_book_make(&command->load.book, job->arena,
+									&job->error);
+	if (command->history == NULL)
+		return AZ_STEP_FAILED;
+	return az_upcast_start(&command->upcast, job, command->history);
+}
+
+static AzStepResult
+take_upcast(AzJob *job)
+{
+	return az_upcast_finish(&((AzCommandJob *) job)->upcast, job);
+}
+
+static AzStepResult
 call_handler(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 	PbContextualCommand contextual = PB_CONTEXTUAL_COMMAND_INIT;
 
-	contextual.events = az_book_make(&command->load.book, job->arena,
-									 &job->error);
-	if (contextual.events == NULL)
-		return AZ_STEP_FAILED;
+	contextual.events = command->history;
 	contextual.command = command->request->command;
 	/* Main is always sent as an unset edition: contract section 1. */
 	if (command->target.aggregate.edition[0] == '\0')
@@ -363,6 +388,7 @@ load_expected(AzJob *job)
 		.target = &command->target,
 		.merge = command->terms.merge,
 		.now = &command->load.book,
+		.history = command->history,
 		.expected = command->terms.expected,
 		.events = command->events,
 		.count = command->n_events
@@ -378,6 +404,18 @@ take_expected(AzJob *job)
 	AzCommandJob *command = (AzCommandJob *) job;
 
 	return unless_refused(command, az_replay_loaded(&command->replay, job));
+}
+
+static AzStepResult
+upcast_expected(AzJob *job)
+{
+	return az_replay_upcast(&((AzCommandJob *) job)->replay, job);
+}
+
+static AzStepResult
+take_upcast_expected(AzJob *job)
+{
+	return az_replay_upcasted(&((AzCommandJob *) job)->replay, job);
 }
 
 static AzStepResult

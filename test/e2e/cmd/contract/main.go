@@ -75,6 +75,7 @@ func main() {
 	s.checkStamping()
 	s.checkAnswers()
 	s.checkBrokenPeers()
+	s.checkUpcasting()
 	s.checkTime()
 	s.checkEdges()
 	s.checkMetadata()
