@@ -15,6 +15,7 @@
 #include "codec/book.h"
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
+#include "pipeline/recall.h"
 #include "pipeline/repeat.h"
 #include "pipeline/replay.h"
 #include "pipeline/stamp.h"
@@ -32,6 +33,7 @@ struct AzCommandJob
 
 	AzRepeat	repeat;
 	AzLoadWish	load;
+	AzRecall	recall;			/* of its book */
 	PbEventBook *history;		/* as business logic is given it */
 	AzUpcast	upcast;
 	bool		is_refused;		/* by "refusal" */
@@ -55,6 +57,7 @@ static AzStepResult take_first_answer(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
 static bool fits(AzCommandJob *command);
+static bool is_stale(const AzCommandJob *command);
 static AzStepResult refuse(AzCommandJob *command);
 static AzStepResult file_refusal(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
@@ -62,8 +65,11 @@ static AzStepResult upcast_history(AzJob *job);
 static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
+static AzStepResult read_answer(AzCommandJob *command);
 static AzStepResult take_business_response(AzCommandJob *command,
 										   const PbBusinessResponse *answer);
+static AzStepResult confirm_book(AzJob *job);
+static AzStepResult take_confirmation(AzJob *job);
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
 static AzStepResult load_expected(AzJob *job);
 static AzStepResult take_expected(AzJob *job);
@@ -86,6 +92,7 @@ static const AzStep steps[] = {
 	{"file refusal", AZ_STEP_LOCAL, file_refusal, take_filed},
 	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
+	{"confirm book", AZ_STEP_LOCAL, confirm_book, take_confirmation},
 	{"load expected", AZ_STEP_LOCAL, load_expected, take_expected},
 	{"upcast expected", AZ_STEP_REMOTE, upcast_expected, take_upcast_expected},
 	{"replay expected", AZ_STEP_REMOTE, call_replay, take_state},
@@ -202,6 +209,9 @@ load_history(AzJob *job)
 	command->load.lower = 0;
 	command->load.upper = AZ_EVERY_SEQUENCE;
 	command->load.max_bytes = job->jobs->settings.max_message_bytes;
+	if (az_recall_book(&command->recall, job, &command->load) &&
+		fits(command) && !is_stale(command))
+		return AZ_STEP_NEXT;
 	return az_job_wish(job, &command->load.wish, &az_load_kind);
 }
 
@@ -215,6 +225,7 @@ take_history(AzJob *job)
 		job->error = command->load.wish.error;
 		return AZ_STEP_FAILED;
 	}
+	az_recall_loaded(&command->recall, job, &command->load);
 	return fits(command) ? AZ_STEP_NEXT : refuse(command);
 }
 
@@ -224,6 +235,14 @@ fits(AzCommandJob *command)
 	return !command->was_overtaken &&
 		az_merge_fits(command->terms.merge, command->terms.expected,
 					  command->load.book.next_sequence);
+}
+
+/* It may be merged; the book that decides so has to be a sure one. */
+static bool
+is_stale(const AzCommandJob *command)
+{
+	return az_merge_needs_replay(command->terms.merge, command->terms.expected,
+								 command->load.book.next_sequence);
 }
 
 /* At once, or with a letter that has to be filed first. */
@@ -321,6 +340,14 @@ static AzStepResult
 take_answer(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
+
+	return az_recall_answered(&command->recall, job, read_answer(command));
+}
+
+static AzStepResult
+read_answer(AzCommandJob *command)
+{
+	AzJob	   *job = &command->job;
 	const PbBusinessResponse *business;
 
 	if (job->status.code != AZ_OK)
@@ -355,6 +382,21 @@ take_business_response(AzCommandJob *command, const PbBusinessResponse *answer)
 		default:
 			return stamp(command, NULL) ? AZ_STEP_NEXT : AZ_STEP_FAILED;
 	}
+}
+
+static AzStepResult
+confirm_book(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	return az_recall_confirm(&command->recall, job, &command->load,
+							 command->n_events > 0);
+}
+
+static AzStepResult
+take_confirmation(AzJob *job)
+{
+	return az_recall_confirmed(&((AzCommandJob *) job)->recall, job);
 }
 
 static bool
@@ -449,6 +491,7 @@ append_events(AzJob *job)
 	append->count = command->n_events;
 	append->key = command->terms.is_deferred ? &command->terms.key : NULL;
 	append->snapshot = command->snapshot;
+	append->seen = az_recall_seen(&command->recall, &command->load);
 	if (az_commit_is_empty(&command->commit))
 		return answer_new_events(command);
 	return az_commit_start(&command->commit, job);
@@ -464,7 +507,8 @@ take_append(AzJob *job)
 		case AZ_COMMIT_DONE:
 			return answer_new_events(command);
 		case AZ_COMMIT_OVERTAKEN:
-			return overtaken(command);
+			return az_recall_is_to_blame(&command->recall) ?
+				AZ_STEP_RESTART : overtaken(command);
 		case AZ_COMMIT_REPEATED:
 			return AZ_STEP_RESTART;
 		case AZ_COMMIT_PARKED:
@@ -484,7 +528,8 @@ overtaken(AzCommandJob *command)
 	AzJob	   *job = &command->job;
 
 	if (!az_merge_may_repeat(command->terms.merge) ||
-		job->restarts >= job->jobs->settings.max_append_retries)
+		job->restarts - command->recall.restarts >=
+		job->jobs->settings.max_append_retries)
 	{
 		command->was_overtaken = true;
 		if (command->terms.merge == AZ_MERGE_AGGREGATE_HANDLES)

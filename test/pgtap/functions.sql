@@ -66,6 +66,7 @@ SELECT set_eq('functions', $$VALUES
     ('_granted_functions(text) -> setof regprocedure', 'sql ss'),
     ('_granted_tables(text, text) -> setof regclass', 'sql ss'),
     ('_head(uuid, text, text) -> setof record', 'sql ss'),
+    ('_heads(uuid[], text[]) -> setof record', 'sql ss'),
     ('_holders() -> setof record', 'plpgsql vu definer'),
     ('_insert_firsts(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> smallint[]', 'plpgsql vu'),
     ('_insert_pages(smallint[], uuid[], text[], text[], bigint[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> void', 'plpgsql vu'),

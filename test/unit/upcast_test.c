@@ -476,6 +476,22 @@ more_than_a_message_may_hold_is_refused_naming_the_limit(void **state)
 	assert_int_equal(times_asked, 0);
 }
 
+static void
+a_remembered_book_is_upcast_for_each_command(void **state)
+{
+	put_events(2);
+	change = rename_types;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(world_handle(world, world_command(world)).code,
+						 AZ_OK);
+	assert_int_equal(world->memory->executed[AZ_STATEMENT_LOAD_BOOKS], 1);
+	assert_int_equal(times_asked, 3);
+	assert_int_equal(asked->n_events, 4);
+	assert_string_equal(stored(3)->type_url, "/shop.OrderCreated");
+	assert_string_equal(world->last->events->pages[3]->event->type_url,
+						"/shop.ItemAddedV2");
+}
+
 /* Somebody appends between the load and the append, once. */
 static void
 write_first(MemoryDb *memory, AzStatementId statement)
@@ -524,6 +540,7 @@ main(void)
 		TEST(an_upcaster_that_is_slow_is_internal_after_its_deadline),
 		TEST(a_disabled_upcaster_is_not_passed_over),
 		TEST(more_than_a_message_may_hold_is_refused_naming_the_limit),
+		TEST(a_remembered_book_is_upcast_for_each_command),
 		TEST(a_command_that_is_run_again_has_its_new_book_upcast_too),
 	};
 

@@ -76,6 +76,7 @@ func main() {
 	s.checkAnswers()
 	s.checkBrokenPeers()
 	s.checkUpcasting()
+	s.checkRemembering()
 	s.checkTime()
 	s.checkEdges()
 	s.checkMetadata()
