@@ -16,12 +16,12 @@
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
 #include "pipeline/recall.h"
+#include "pipeline/refusal.h"
 #include "pipeline/repeat.h"
 #include "pipeline/replay.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
 #include "pipeline/upcast.h"
-#include "store/dead_letters.h"
 #include "store/load.h"
 
 struct AzCommandJob
@@ -36,10 +36,8 @@ struct AzCommandJob
 	AzRecall	recall;			/* of its book */
 	PbEventBook *history;		/* as business logic is given it */
 	AzUpcast	upcast;
-	bool		is_refused;		/* by "refusal" */
 	bool		was_overtaken;	/* and is not to be decided anew */
-	AzError		refusal;
-	AzDeadLetterWish letter;
+	AzRefusal	refusal;
 	AzEvent    *events;
 	size_t		n_events;
 	const AzSnapshot *snapshot;
@@ -57,7 +55,6 @@ static AzStepResult take_first_answer(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
 static bool fits(AzCommandJob *command);
-static bool is_stale(const AzCommandJob *command);
 static AzStepResult refuse(AzCommandJob *command);
 static AzStepResult file_refusal(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
@@ -65,9 +62,6 @@ static AzStepResult upcast_history(AzJob *job);
 static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
-static AzStepResult read_answer(AzCommandJob *command);
-static AzStepResult take_business_response(AzCommandJob *command,
-										   const PbBusinessResponse *answer);
 static AzStepResult confirm_book(AzJob *job);
 static AzStepResult take_confirmation(AzJob *job);
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
@@ -209,8 +203,11 @@ load_history(AzJob *job)
 	command->load.lower = 0;
 	command->load.upper = AZ_EVERY_SEQUENCE;
 	command->load.max_bytes = job->jobs->settings.max_message_bytes;
+	/* What a refusal or a comparison rests on has to be sure. */
 	if (az_recall_book(&command->recall, job, &command->load) &&
-		fits(command) && !is_stale(command))
+		fits(command) &&
+		!az_merge_needs_replay(command->terms.merge, command->terms.expected,
+							   command->load.book.next_sequence))
 		return AZ_STEP_NEXT;
 	return az_job_wish(job, &command->load.wish, &az_load_kind);
 }
@@ -237,70 +234,35 @@ fits(AzCommandJob *command)
 					  command->load.book.next_sequence);
 }
 
-/* It may be merged; the book that decides so has to be a sure one. */
-static bool
-is_stale(const AzCommandJob *command)
-{
-	return az_merge_needs_replay(command->terms.merge, command->terms.expected,
-								 command->load.book.next_sequence);
-}
-
-/* At once, or with a letter that has to be filed first. */
 static AzStepResult
 refuse(AzCommandJob *command)
 {
-	AzJob	   *job = &command->job;
-	AzConflict	conflict = {
+	const AzConflict conflict = {
 		.aggregate = command->target.aggregate,
 		.merge = command->terms.merge,
 		.expected = command->terms.expected,
 		.actual = command->load.book.next_sequence,
 		.fields = command->replay.overlap,
-		.max_details = job->jobs->settings.max_status_details
+		.max_details = command->job.jobs->settings.max_status_details
 	};
 
-	conflict.book = az_book_make(&command->load.book, job->arena, &job->error);
-	if (conflict.book == NULL)
-		return AZ_STEP_FAILED;
-	az_merge_refuse(&conflict, job->arena, &command->refusal);
-	command->is_refused = true;
-	if (command->terms.merge == AZ_MERGE_MANUAL)
-		return AZ_STEP_NEXT;
-	job->error = command->refusal;
-	return AZ_STEP_FAILED;
+	return az_refusal_make(&command->refusal, &command->job, &conflict,
+						   &command->load.book);
 }
 
-/* MANUAL: a person decides, from the dead letter. */
 static AzStepResult
 file_refusal(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
-	AzMismatch	mismatch = {
-		.command = command->request->command,
-		.component = command->target.component,
-		.reason = command->refusal.message,
-		.expected = command->terms.expected,
-		.actual = command->load.book.next_sequence,
-		.merge = command->terms.merge
-	};
 
-	if (!command->is_refused)
-		return AZ_STEP_NEXT;
-	if (!az_dead_letter_of_mismatch(&command->letter.letter, &mismatch,
-									job->arena, &job->error))
-		return AZ_STEP_FAILED;
-	command->letter.wish.bytes = command->letter.letter.payload.len;
-	return az_job_wish(job, &command->letter.wish, &az_dead_letter_kind);
+	return az_refusal_file(&command->refusal, job, &command->target,
+						   command->request->command);
 }
 
 static AzStepResult
 take_filed(AzJob *job)
 {
-	AzCommandJob *command = (AzCommandJob *) job;
-
-	job->error = command->letter.wish.outcome == AZ_WISH_FULFILLED ?
-		command->refusal : command->letter.wish.error;
-	return AZ_STEP_FAILED;
+	return az_refusal_filed(&((AzCommandJob *) job)->refusal, job);
 }
 
 static AzStepResult
@@ -340,48 +302,12 @@ static AzStepResult
 take_answer(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
+	const PbEventBook *book;
+	bool		is_fine = az_handler_events(job, &command->target, &book) &&
+	stamp(command, book);
 
-	return az_recall_answered(&command->recall, job, read_answer(command));
-}
-
-static AzStepResult
-read_answer(AzCommandJob *command)
-{
-	AzJob	   *job = &command->job;
-	const PbBusinessResponse *business;
-
-	if (job->status.code != AZ_OK)
-		return az_handler_failed(job, &command->target);
-	business = az_handler_answer(job, &command->target,
-								 &pb_business_response_descriptor);
-	return business != NULL ?
-		take_business_response(command, business) : AZ_STEP_FAILED;
-}
-
-static AzStepResult
-take_business_response(AzCommandJob *command, const PbBusinessResponse *answer)
-{
-	AzJob	   *job = &command->job;
-
-	switch (answer->result_case)
-	{
-		case PB_BUSINESS_RESPONSE_REVOCATION:
-			az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
-						 "%s", answer->revocation->reason);
-			memcpy(job->error.sqlstate, AZ_SQLSTATE_REJECTED, 6);
-			return AZ_STEP_FAILED;
-		case PB_BUSINESS_RESPONSE_NOTIFICATION:
-			az_error_set(&job->error, job->arena, AZ_INTERNAL,
-						 "business logic of domain \"%s\" at %s answered a command with a notification, which only a compensation may be answered with",
-						 command->target.aggregate.domain,
-						 command->target.address);
-			return AZ_STEP_FAILED;
-		case PB_BUSINESS_RESPONSE_EVENTS:
-			return stamp(command, answer->events) ?
-				AZ_STEP_NEXT : AZ_STEP_FAILED;
-		default:
-			return stamp(command, NULL) ? AZ_STEP_NEXT : AZ_STEP_FAILED;
-	}
+	return az_recall_answered(&command->recall, job,
+							  is_fine ? AZ_STEP_NEXT : AZ_STEP_FAILED);
 }
 
 static AzStepResult

@@ -50,6 +50,40 @@ az_handler_answer(AzJob *job, const AzTarget *target,
 	return message;
 }
 
+bool
+az_handler_events(AzJob *job, const AzTarget *target,
+				  const PbEventBook **events)
+{
+	const PbBusinessResponse *answer;
+
+	*events = NULL;
+	if (job->status.code != AZ_OK)
+	{
+		az_handler_failed(job, target);
+		return false;
+	}
+	answer = az_handler_answer(job, target, &pb_business_response_descriptor);
+	if (answer == NULL)
+		return false;
+	switch (answer->result_case)
+	{
+		case PB_BUSINESS_RESPONSE_REVOCATION:
+			az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
+						 "%s", answer->revocation->reason);
+			memcpy(job->error.sqlstate, AZ_SQLSTATE_REJECTED, 6);
+			return false;
+		case PB_BUSINESS_RESPONSE_NOTIFICATION:
+			return az_error_set(&job->error, job->arena, AZ_INTERNAL,
+								"business logic of domain \"%s\" at %s answered a command with a notification, which only a compensation may be answered with",
+								target->aggregate.domain, target->address);
+		case PB_BUSINESS_RESPONSE_EVENTS:
+			*events = answer->events;
+			return true;
+		default:
+			return true;
+	}
+}
+
 AzStepResult
 az_handler_failed(AzJob *job, const AzTarget *target)
 {

@@ -21,6 +21,14 @@ extern void *az_handler_answer(AzJob *job, const AzTarget *target,
 							   const ProtobufCMessageDescriptor *type);
 
 /*
+ * What it decided about an ordinary command: its events, NULL for none.
+ * False: the status of a call that failed (as below), a revocation as
+ * FAILED_PRECONDITION with its reason (ZA002), INTERNAL for a notification.
+ */
+extern bool az_handler_events(AzJob *job, const AzTarget *target,
+							  const PbEventBook **events);
+
+/*
  * A call that did not: a peer's status goes through as it is (ZA002), of our
  * own ones we say whose business logic it was (ZA003).  FAILED.
  */
