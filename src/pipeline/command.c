@@ -71,8 +71,6 @@ static AzStepResult upcast_expected(AzJob *job);
 static AzStepResult take_upcast_expected(AzJob *job);
 static AzStepResult call_replay(AzJob *job);
 static AzStepResult take_state(AzJob *job);
-static AzStepResult unless_refused(AzCommandJob *command,
-								   AzStepResult result);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
 static AzStepResult overtaken(AzCommandJob *command);
@@ -370,8 +368,9 @@ static AzStepResult
 take_expected(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result = az_replay_loaded(&command->replay, job);
 
-	return unless_refused(command, az_replay_loaded(&command->replay, job));
+	return command->replay.is_refused ? refuse(command) : result;
 }
 
 static AzStepResult
@@ -396,13 +395,8 @@ static AzStepResult
 take_state(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result = az_replay_answered(&command->replay, job);
 
-	return unless_refused(command, az_replay_answered(&command->replay, job));
-}
-
-static AzStepResult
-unless_refused(AzCommandJob *command, AzStepResult result)
-{
 	return command->replay.is_refused ? refuse(command) : result;
 }
 

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#define PAGE_BYTES 16			/* as a load counts them */
+
+static bool may_be_loaded(const AzLoadWish *load);
+
 bool
 az_recall_book(AzRecall *recall, AzJob *job, AzLoadWish *load)
 {
@@ -10,7 +14,23 @@ az_recall_book(AzRecall *recall, AzJob *job, AzLoadWish *load)
 									 load->use_snapshot, job->arena,
 									 &load->book);
 	recall->has_failed = false;
-	return recall->is_unsure;
+	return recall->is_unsure && may_be_loaded(load);
+}
+
+/* A load refuses a book that is too large for a message. */
+static bool
+may_be_loaded(const AzLoadWish *load)
+{
+	const AzBook *book = &load->book;
+	size_t		bytes = 0;
+
+	if (book->snapshot != NULL)
+		bytes += PAGE_BYTES + strlen(book->snapshot->type_url) +
+			book->snapshot->state.len;
+	for (size_t i = 0; i < book->count; i++)
+		bytes += PAGE_BYTES + strlen(book->events[i].type_url) +
+			book->events[i].payload.len + book->events[i].external.len;
+	return load->max_bytes == 0 || bytes <= load->max_bytes;
 }
 
 void

@@ -27,7 +27,8 @@ typedef struct AzRecall
 
 /*
  * Whether load->book could be had from memory; fill what a load needs first.
- * If not, or if the command would be refused on it, load.
+ * If not, or if the command would be refused on it, load.  A book too large to
+ * be loaded is left to the load, which says so.
  */
 extern bool az_recall_book(AzRecall *recall, AzJob *job, AzLoadWish *load);
 

@@ -392,6 +392,29 @@ a_mismatch_is_told_with_the_number_of_the_store(void **state)
 }
 
 static void
+replay_nothing(World *asked, H2Request *request, PbReplayRequest *replay)
+{
+	PbReplayResponse response = PB_REPLAY_RESPONSE_INIT;
+
+	answer_message(asked, request, &response);
+}
+
+/* What is compared has to be what is there. */
+static void
+a_stale_command_that_may_be_merged_loads_first(void **state)
+{
+	world->replay = replay_nothing;
+	remember_three();
+	assert_answer(command_with(PB_MERGE_COMMUTATIVE, 3), 3);
+	assert_int_equal(executed(AZ_STATEMENT_LOAD_BOOKS), 0);
+	put_events(1);
+	assert_answer(command_with(PB_MERGE_COMMUTATIVE, 2), 5);
+	assert_int_equal(executed(AZ_STATEMENT_LOAD_BOOKS), 1);
+	assert_int_equal(calls, 2);
+	assert_int_equal(sees[1], 5);
+}
+
+static void
 a_manual_mismatch_is_filed_once(void **state)
 {
 	remember_three();
@@ -592,6 +615,24 @@ a_rejection_on_a_snapshot_that_was_replaced_is_not_given(void **state)
 /* ---- others who write ---- */
 
 static void
+a_book_that_grew_too_large_to_load_is_refused_as_by_a_load(void **state)
+{
+	static char large[40001];
+
+	memset(large, 'x', sizeof(large) - 1);
+	assert_true(world_start(world));
+	for (int i = 0; i < 2; i++)
+		memory_db_put_event(world->memory, &world->order, "/shop.ItemAdded",
+							large);
+	assert_answer(world_command(world), 2);
+	world->settings.jobs.max_message_bytes = 50000;
+	az_engine_apply(world->engine, &world->settings);
+	assert_refused(world_command(world), AZ_RESOURCE_EXHAUSTED,
+				   "(angzarr.max_message_size)");
+	assert_int_equal(world_stored(world), 3);
+}
+
+static void
 a_command_that_is_parked_goes_on_with_what_it_decided(void **state)
 {
 	remember_three();
@@ -639,6 +680,7 @@ main(void)
 		TEST(a_command_is_overtaken_as_often_as_without_memory),
 		TEST(a_strict_command_is_not_refused_because_memory_is_behind),
 		TEST(a_mismatch_is_told_with_the_number_of_the_store),
+		TEST(a_stale_command_that_may_be_merged_loads_first),
 		TEST(a_manual_mismatch_is_filed_once),
 		TEST(a_strict_command_that_is_overtaken_is_refused_as_ever),
 		TEST(a_rejection_is_given_once_the_book_is_confirmed),
@@ -653,6 +695,7 @@ main(void)
 		TEST(events_decided_on_a_snapshot_that_was_replaced_are_not_appended),
 		TEST(a_strict_command_decides_again_when_a_snapshot_was_replaced),
 		TEST(a_rejection_on_a_snapshot_that_was_replaced_is_not_given),
+		TEST(a_book_that_grew_too_large_to_load_is_refused_as_by_a_load),
 		TEST(a_command_that_is_parked_goes_on_with_what_it_decided),
 		TEST(many_commands_on_one_aggregate_follow_each_other),
 	};

@@ -27,6 +27,8 @@ static PbUpcastRequest *asked;	/* what it was given last */
 static const char *correlation; /* the metadata that came along */
 static int	times_asked;
 static int	times_handled;
+static int	times_replayed;
+static char replayed[4][128];	/* what each call of Replay was given */
 
 static void upcast_requested(H2Request *request, void *owner);
 
@@ -53,6 +55,7 @@ setup(void **state)
 	correlation = NULL;
 	times_asked = 0;
 	times_handled = 0;
+	times_replayed = 0;
 	upcaster = h2_service_start(world->outside, "127.0.0.1", 0);
 	h2_service_script(upcaster)->requested = upcast_requested;
 	snprintf(address, sizeof(address), "grpc://127.0.0.1:%d",
@@ -492,6 +495,91 @@ a_remembered_book_is_upcast_for_each_command(void **state)
 						"/shop.ItemAddedV2");
 }
 
+/* Folds to nothing, so nothing overlaps; "S" is the snapshot. */
+static void
+replay_nothing(World *asked_world, H2Request *request, PbReplayRequest *replay)
+{
+	PbReplayResponse response = PB_REPLAY_RESPONSE_INIT;
+	char	   *text = replayed[times_replayed++];
+	size_t		used = 0;
+
+	used += (size_t) snprintf(text, 128, "%s",
+							  replay->base_snapshot != NULL ? "S" : "");
+	for (size_t i = 0; i < replay->n_events; i++)
+		used += (size_t) snprintf(text + used, 128 - used, " %u%s",
+								  replay->events[i]->header->sequence,
+								  replay->events[i]->event->type_url);
+	answer_message(asked_world, request, &response);
+}
+
+static PbCommandRequest *
+commutative(uint32_t expected)
+{
+	PbCommandRequest *request = world_command(world);
+
+	request->command->pages[0]->merge_strategy = PB_MERGE_COMMUTATIVE;
+	request->command->pages[0]->header->sequence = expected;
+	return request;
+}
+
+static void
+replay_is_given_upcast_events_and_new_ones_as_they_are(void **state)
+{
+	put_events(2);
+	change = rename_types;
+	world->replay = replay_nothing;
+	assert_int_equal(world_handle(world, commutative(1)).code, AZ_OK);
+	assert_int_equal(times_asked, 1);
+	assert_int_equal(times_replayed, 3);
+	assert_string_equal(replayed[0], " 0/shop.ItemAddedV2");
+	assert_string_equal(replayed[1],
+						" 0/shop.ItemAddedV2 1/shop.ItemAddedV2");
+	assert_string_equal(replayed[2],
+						" 0/shop.ItemAddedV2 1/shop.ItemAddedV2 2/shop.OrderCreated");
+}
+
+static void
+what_has_to_be_loaded_for_replay_is_upcast_too(void **state)
+{
+	put_events(3);
+	memory_db_put_snapshot(world->memory, &world->order, 1, "state");
+	change = rename_types;
+	world->replay = replay_nothing;
+	assert_int_equal(world_handle(world, commutative(1)).code, AZ_OK);
+	assert_int_equal(times_asked, 2);
+	assert_int_equal(asked->n_events, 1);
+	assert_int_equal(asked->events[0]->header->sequence, 0);
+	assert_string_equal(replayed[1], "S 2/shop.ItemAddedV2");
+	assert_string_equal(replayed[2],
+						"S 2/shop.ItemAddedV2 3/shop.OrderCreated");
+	if (strstr(replayed[0], " 0/shop.ItemAddedV2") == NULL)
+		fail_msg("the first Replay was given \"%s\"", replayed[0]);
+}
+
+static void
+drop_the_last_of_one(PbUpcastResponse *response)
+{
+	rename_types(response);
+	if (times_asked == 2)
+		response->n_events = 0;
+}
+
+static void
+what_cannot_be_upcast_for_replay_fails_the_command(void **state)
+{
+	Reply		reply;
+
+	put_events(3);
+	memory_db_put_snapshot(world->memory, &world->order, 1, "state");
+	change = drop_the_last_of_one;
+	world->replay = replay_nothing;
+	reply = world_handle(world, commutative(1));
+	assert_int_equal(reply.code, AZ_INTERNAL);
+	assert_non_null(strstr(reply.message, "answered 0 events, it was given 1"));
+	assert_int_equal(times_replayed, 0);
+	assert_int_equal(world_stored(world), 3);
+}
+
 /* Somebody appends between the load and the append, once. */
 static void
 write_first(MemoryDb *memory, AzStatementId statement)
@@ -540,6 +628,9 @@ main(void)
 		TEST(an_upcaster_that_is_slow_is_internal_after_its_deadline),
 		TEST(a_disabled_upcaster_is_not_passed_over),
 		TEST(more_than_a_message_may_hold_is_refused_naming_the_limit),
+		TEST(replay_is_given_upcast_events_and_new_ones_as_they_are),
+		TEST(what_has_to_be_loaded_for_replay_is_upcast_too),
+		TEST(what_cannot_be_upcast_for_replay_fails_the_command),
 		TEST(a_remembered_book_is_upcast_for_each_command),
 		TEST(a_command_that_is_run_again_has_its_new_book_upcast_too),
 	};
