@@ -158,3 +158,42 @@ COMMENT ON COLUMN angzarr.aggregates.root IS 'which of them';
 COMMENT ON COLUMN angzarr.aggregates.next_sequence IS 'where its next event will be';
 COMMENT ON COLUMN angzarr.aggregates.first_at IS 'when its first event happened';
 COMMENT ON COLUMN angzarr.aggregates.last_at IS 'when its last event happened';
+
+CREATE FUNCTION angzarr._heads(root uuid[], domain text[])
+RETURNS TABLE (
+    stream integer,
+    sequence bigint,
+    created_at timestamptz,
+    snapshot bigint,
+    snapshot_at timestamptz,
+    snapshot_size integer
+)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _heads(root, domain) -> the last event and the newest snapshot of streams of
+    -- the main timeline, numbered from 0 in input order; nulls where there is none
+    -- One statement and no SET, so that it is planned once with its caller.
+    SELECT (b.ordinal - 1)::integer, e.sequence, e.created_at, s.sequence,
+        s.created_at, octet_length(s.state)
+    FROM unnest(_heads.root, _heads.domain) WITH ORDINALITY
+        AS b (root, domain, ordinal)
+    LEFT JOIN LATERAL (
+        SELECT v.sequence, v.created_at
+        FROM angzarr.events AS v
+        WHERE v.root = b.root AND v.domain = b.domain AND v.edition = ''
+        ORDER BY v.sequence DESC
+        LIMIT 1
+    ) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT v.sequence, v.created_at, v.state
+        FROM angzarr.snapshots AS v
+        WHERE v.root = b.root AND v.domain = b.domain AND v.edition = ''
+        ORDER BY v.sequence DESC
+        LIMIT 1
+    ) AS s ON true
+    ORDER BY b.ordinal;
+END;
+COMMENT ON FUNCTION angzarr._heads(uuid[], text[]) IS
+    'where streams end, and their newest snapshots: is what one remembers still so?';

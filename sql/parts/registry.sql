@@ -49,14 +49,15 @@ $$;
 COMMENT ON FUNCTION angzarr._check_address(text) IS
     'refuses an address that the engine could not call';
 
-CREATE FUNCTION angzarr._check_component(name text, domain text)
+CREATE FUNCTION angzarr._check_component(name text, domain text, kind text)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
--- _check_component(name, domain): 22023 or 42710 unless both are free
+-- _check_component(name, domain, kind): 22023 or 42710 unless both are free
+-- A domain has one owner, and may have one upcaster.
 #variable_conflict use_column
 DECLARE
     _owner text;
@@ -78,9 +79,11 @@ BEGIN
     END IF;
     SELECT c.name INTO _owner FROM angzarr.components AS c
     WHERE c.domain = _check_component.domain
-        AND c.kind IN ('aggregate', 'process_manager');
+        AND CASE WHEN _check_component.kind = 'upcaster' THEN c.kind = 'upcaster'
+                 ELSE c.kind IN ('aggregate', 'process_manager') END;
     IF FOUND THEN
-        RAISE EXCEPTION 'domain "%" already has an owner', domain
+        RAISE EXCEPTION 'domain "%" already has an %', domain,
+                        CASE kind WHEN 'upcaster' THEN 'upcaster' ELSE 'owner' END
             USING ERRCODE = 'duplicate_object',
                   DETAIL = format('It belongs to component "%s".', _owner),
                   HINT = format('Call angzarr.unregister(%L) first; both in one'
@@ -97,7 +100,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION angzarr._check_component(text, text) IS
+COMMENT ON FUNCTION angzarr._check_component(text, text, text) IS
     'refuses a component whose name or domain is invalid or taken';
 
 CREATE FUNCTION angzarr._check_deadline(deadline interval)
@@ -141,7 +144,7 @@ DECLARE
 BEGIN
     PERFORM angzarr._check_domain(domain);
     PERFORM angzarr._check_address(address);
-    PERFORM angzarr._check_component(_name, domain);
+    PERFORM angzarr._check_component(_name, domain, 'aggregate');
     PERFORM angzarr._check_deadline(deadline);
     INSERT INTO angzarr.components
         (name, kind, domain, address, deadline, send_snapshots)
@@ -153,6 +156,37 @@ $$;
 COMMENT ON FUNCTION angzarr.register_aggregate(
     text, text, text, interval, boolean) IS
     'sends the commands of a domain to the business logic at an address';
+
+CREATE FUNCTION angzarr.register_upcaster(
+    domain text,
+    address text,
+    name text DEFAULT NULL,
+    deadline interval DEFAULT NULL
+)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- register_upcaster(domain, address | name, deadline)
+-- -> the component's name, which is the domain and "-upcaster" by default
+-- Business logic is from the commit on given the domain's events as the
+-- upcaster at the address makes them; stored events stay as they are.
+DECLARE
+    _name text := coalesce(name, domain || '-upcaster');
+BEGIN
+    PERFORM angzarr._check_domain(domain);
+    PERFORM angzarr._check_address(address);
+    PERFORM angzarr._check_component(_name, domain, 'upcaster');
+    PERFORM angzarr._check_deadline(deadline);
+    INSERT INTO angzarr.components (name, kind, domain, address, deadline)
+    VALUES (_name, 'upcaster', domain, address, deadline);
+    RETURN _name;
+END
+$$;
+COMMENT ON FUNCTION angzarr.register_upcaster(text, text, text, interval) IS
+    'gives a domain''s events to business logic in the form that an upcaster makes';
 
 CREATE FUNCTION angzarr._raise_unknown(name text)
 RETURNS void
@@ -223,7 +257,8 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 -- disable(name): from the commit on the component is not called
--- Commands for its domain are then answered with UNAVAILABLE.
+-- Commands for its domain are then answered with UNAVAILABLE; those of an
+-- upcaster's domain as soon as the aggregate has events.
 #variable_conflict use_column
 BEGIN
     UPDATE angzarr.components AS c SET enabled = false WHERE c.name = disable.name;

@@ -72,6 +72,13 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.params = "UTi",
 		.results = "UT"
 	},
+	[AZ_STATEMENT_HEADS] = {
+		.name = "heads",
+		.sql = "SELECT stream, sequence, created_at, snapshot, snapshot_at, "
+		"snapshot_size FROM angzarr._heads($1, $2)",
+		.params = "U*T*",
+		.results = "iItIti"
+	},
 	[AZ_STATEMENT_APPEND_PROBED] = {
 		.name = "append_probed",
 		.sql = "SELECT command, outcome, next_sequence "

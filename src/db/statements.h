@@ -13,6 +13,7 @@ typedef enum AzStatementId
 	AZ_STATEMENT_READ_PAGES,	/* its next pages */
 	AZ_STATEMENT_CORRELATED,	/* aggregates with a correlation id */
 	AZ_STATEMENT_ROOTS,			/* aggregates, page by page */
+	AZ_STATEMENT_HEADS,			/* where many streams end */
 	AZ_STATEMENT_APPEND_PROBED, /* append_batch in its waiting-free form */
 	AZ_STATEMENT_APPEND,		/* append_batch in plain SQL */
 	AZ_STATEMENT_FIND_KEYS,		/* what was done under each key */

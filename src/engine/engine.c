@@ -110,6 +110,7 @@ void
 az_engine_apply(AzEngine *engine, const AzEngineSettings *settings)
 {
 	engine->jobs->settings = settings->jobs;
+	az_cache_set_limit(engine->jobs->cache, settings->jobs.cache_bytes);
 	engine->catalog_poll_us = settings->catalog_poll_us;
 	engine->follower.poll_us = settings->log_poll_us;
 	engine->tick.max_bytes = settings->max_batch_bytes;
@@ -312,6 +313,9 @@ read_catalog_now(AzEngine *engine, AzError *error)
 
 	if (!az_db_begin(engine->db, scratch, error))
 		return false;
+	/* Whoever changes components may have changed more than we look at. */
+	if (az_catalog_is_stale(engine->catalog, engine->db))
+		az_cache_clear(engine->jobs->cache);
 	if (az_catalog_read(engine->catalog, engine->db, error, scratch))
 		return az_db_commit(engine->db, scratch, error);
 	az_db_rollback(engine->db);

@@ -35,6 +35,7 @@ int			az_guc_max_memory_kb;
 int			az_guc_notify_interval_ms;
 int			az_guc_workers;
 
+static int	cache_size_kb;
 static int	call_timeout_ms;
 static int	catalog_poll_interval_ms;
 static int	channel_connections;
@@ -73,6 +74,9 @@ static int	stream_chunk_kb;
 static int	subscriber_buffer_kb;
 
 static const AzIntSetting int_settings[] = {
+	{"angzarr.cache_size",
+		"Memory for the events of aggregates that get many commands; 0 is none.",
+	&cache_size_kb, 65536, 0, INT_MAX, GUC_UNIT_KB},
 	{"angzarr.call_timeout",
 		"Time that business logic has to answer.",
 	&call_timeout_ms, 30000, 1, INT_MAX, GUC_UNIT_MS},
@@ -224,6 +228,7 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	settings->jobs.max_status_details = (size_t) max_status_details_kb * KB;
 	settings->jobs.max_jobs = max_jobs;
 	settings->jobs.subscriber_bytes = (size_t) subscriber_buffer_kb * KB;
+	settings->jobs.cache_bytes = (size_t) cache_size_kb * KB;
 	if (crash_after != NULL && crash_after[0] != '\0')
 		strlcpy(settings->jobs.crash_after, crash_after,
 				sizeof(settings->jobs.crash_after));

@@ -1,6 +1,7 @@
 /*
- * The pipeline of a command: load the history, call the business logic,
- * append what it answered (contract section 5).
+ * The pipeline of a command: load the history, bring its events into their
+ * form of today, call the business logic, append what it answered (contract
+ * section 5).
  *
  * Commands of one aggregate run one after the other in the engine; only
  * writers elsewhere can overtake one, and the append finds out.  Whoever is
@@ -16,12 +17,14 @@
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
 #include "pipeline/history.h"
+#include "pipeline/recall.h"
+#include "pipeline/refusal.h"
 #include "pipeline/repeat.h"
 #include "pipeline/replay.h"
 #include "pipeline/reply.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
-#include "store/dead_letters.h"
+#include "pipeline/upcast.h"
 
 struct AzCommandJob
 {
@@ -33,10 +36,11 @@ struct AzCommandJob
 	AzRepeat	repeat;
 	AzBranch	branch;
 	AzLoadWish	load;
-	bool		is_refused;		/* by "refusal" */
+	AzRecall	recall;			/* of its book */
+	PbEventBook *history;		/* as business logic is given it */
+	AzUpcast	upcast;
 	bool		was_overtaken;	/* and is not to be decided anew */
-	AzError		refusal;
-	AzDeadLetterWish letter;
+	AzRefusal	refusal;
 	AzEvent    *events;
 	size_t		n_events;
 	const AzSnapshot *snapshot;
@@ -58,15 +62,19 @@ static bool fits(AzCommandJob *command);
 static AzStepResult refuse(AzCommandJob *command);
 static AzStepResult file_refusal(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
+static AzStepResult upcast_history(AzJob *job);
+static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
+static AzStepResult confirm_book(AzJob *job);
+static AzStepResult take_confirmation(AzJob *job);
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
 static AzStepResult load_expected(AzJob *job);
 static AzStepResult take_expected(AzJob *job);
+static AzStepResult upcast_expected(AzJob *job);
+static AzStepResult take_upcast_expected(AzJob *job);
 static AzStepResult call_replay(AzJob *job);
 static AzStepResult take_state(AzJob *job);
-static AzStepResult unless_refused(AzCommandJob *command,
-								   AzStepResult result);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
 static AzStepResult overtaken(AzCommandJob *command);
@@ -79,8 +87,11 @@ static const AzStep steps[] = {
 	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
 	{"file refusal", AZ_STEP_LOCAL, file_refusal, take_filed},
+	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
+	{"confirm book", AZ_STEP_LOCAL, confirm_book, take_confirmation},
 	{"load expected", AZ_STEP_LOCAL, load_expected, take_expected},
+	{"upcast expected", AZ_STEP_REMOTE, upcast_expected, take_upcast_expected},
 	{"replay expected", AZ_STEP_REMOTE, call_replay, take_state},
 	{"replay actual", AZ_STEP_REMOTE, call_replay, take_state},
 	{"replay new", AZ_STEP_REMOTE, call_replay, take_state},
@@ -190,13 +201,19 @@ static AzStepResult
 load_history(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
-
 	AzTarget	target = command->target;
 
 	if (!command->terms.is_deferred)
 		az_branch_begin(&command->branch, command->terms.expected,
 						&target.aggregate);
-	return az_history_load(&command->load, &target, NULL, job);
+	az_history_fill(&command->load, &target, NULL, job);
+	/* What a refusal or a comparison rests on has to be sure. */
+	if (az_recall_book(&command->recall, job, &command->load) &&
+		fits(command) &&
+		!az_merge_needs_replay(command->terms.merge, command->terms.expected,
+							   command->load.book.next_sequence))
+		return AZ_STEP_NEXT;
+	return az_job_wish(job, &command->load.wish, &az_load_kind);
 }
 
 static AzStepResult
@@ -209,6 +226,7 @@ take_history(AzJob *job)
 	if (!az_history_take(&command->load, job))
 		return AZ_STEP_FAILED;
 	command->load.book.aggregate = command->target.aggregate;
+	az_recall_loaded(&command->recall, job, &command->load);
 	return fits(command) ? AZ_STEP_NEXT : refuse(command);
 }
 
@@ -220,62 +238,53 @@ fits(AzCommandJob *command)
 					  command->load.book.next_sequence);
 }
 
-/* At once, or with a letter that has to be filed first. */
 static AzStepResult
 refuse(AzCommandJob *command)
 {
-	AzJob	   *job = &command->job;
-	AzConflict	conflict = {
+	const AzConflict conflict = {
 		.aggregate = command->target.aggregate,
 		.merge = command->terms.merge,
 		.expected = command->terms.expected,
 		.actual = command->load.book.next_sequence,
 		.fields = command->replay.overlap,
-		.max_details = job->jobs->settings.max_status_details
+		.max_details = command->job.jobs->settings.max_status_details
 	};
 
-	conflict.book = az_book_make(&command->load.book, job->arena, &job->error);
-	if (conflict.book == NULL)
-		return AZ_STEP_FAILED;
-	az_merge_refuse(&conflict, job->arena, &command->refusal);
-	command->is_refused = true;
-	if (command->terms.merge == AZ_MERGE_MANUAL)
-		return AZ_STEP_NEXT;
-	job->error = command->refusal;
-	return AZ_STEP_FAILED;
+	return az_refusal_make(&command->refusal, &command->job, &conflict,
+						   &command->load.book);
 }
 
-/* MANUAL: a person decides, from the dead letter. */
 static AzStepResult
 file_refusal(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
-	AzMismatch	mismatch = {
-		.command = command->request->command,
-		.component = command->target.component,
-		.reason = command->refusal.message,
-		.expected = command->terms.expected,
-		.actual = command->load.book.next_sequence,
-		.merge = command->terms.merge
-	};
 
-	if (!command->is_refused)
-		return AZ_STEP_NEXT;
-	if (!az_dead_letter_of_mismatch(&command->letter.letter, &mismatch,
-									job->arena, &job->error))
-		return AZ_STEP_FAILED;
-	command->letter.wish.bytes = command->letter.letter.payload.len;
-	return az_job_wish(job, &command->letter.wish, &az_dead_letter_kind);
+	return az_refusal_file(&command->refusal, job, &command->target,
+						   command->request->command);
 }
 
 static AzStepResult
 take_filed(AzJob *job)
 {
+	return az_refusal_filed(&((AzCommandJob *) job)->refusal, job);
+}
+
+static AzStepResult
+upcast_history(AzJob *job)
+{
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	job->error = command->letter.wish.outcome == AZ_WISH_FULFILLED ?
-		command->refusal : command->letter.wish.error;
-	return AZ_STEP_FAILED;
+	command->history = az_book_make(&command->load.book, job->arena,
+									&job->error);
+	if (command->history == NULL)
+		return AZ_STEP_FAILED;
+	return az_upcast_start(&command->upcast, job, command->history);
+}
+
+static AzStepResult
+take_upcast(AzJob *job)
+{
+	return az_upcast_finish(&((AzCommandJob *) job)->upcast, job);
 }
 
 static AzStepResult
@@ -283,7 +292,7 @@ call_handler(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	return az_handler_decide(job, &command->target, &command->load.book,
+	return az_handler_decide(job, &command->target, command->history,
 							 command->request->command);
 }
 
@@ -291,10 +300,27 @@ static AzStepResult
 take_answer(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
-	const PbEventBook *events;
+	const PbEventBook *book;
+	bool		is_fine = az_handler_decided(job, &command->target, &book) &&
+	stamp(command, book);
 
-	return az_handler_decided(job, &command->target, &events) &&
-		stamp(command, events) ? AZ_STEP_NEXT : AZ_STEP_FAILED;
+	return az_recall_answered(&command->recall, job,
+							  is_fine ? AZ_STEP_NEXT : AZ_STEP_FAILED);
+}
+
+static AzStepResult
+confirm_book(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+
+	return az_recall_confirm(&command->recall, job, &command->load,
+							 command->n_events > 0);
+}
+
+static AzStepResult
+take_confirmation(AzJob *job)
+{
+	return az_recall_confirmed(&((AzCommandJob *) job)->recall, job);
 }
 
 static bool
@@ -328,6 +354,7 @@ load_expected(AzJob *job)
 		.target = &command->target,
 		.merge = command->terms.merge,
 		.now = &command->load.book,
+		.history = command->history,
 		.expected = command->terms.expected,
 		.events = command->events,
 		.count = command->n_events
@@ -341,8 +368,21 @@ static AzStepResult
 take_expected(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result = az_replay_loaded(&command->replay, job);
 
-	return unless_refused(command, az_replay_loaded(&command->replay, job));
+	return command->replay.is_refused ? refuse(command) : result;
+}
+
+static AzStepResult
+upcast_expected(AzJob *job)
+{
+	return az_replay_upcast(&((AzCommandJob *) job)->replay, job);
+}
+
+static AzStepResult
+take_upcast_expected(AzJob *job)
+{
+	return az_replay_upcasted(&((AzCommandJob *) job)->replay, job);
 }
 
 static AzStepResult
@@ -355,13 +395,8 @@ static AzStepResult
 take_state(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result = az_replay_answered(&command->replay, job);
 
-	return unless_refused(command, az_replay_answered(&command->replay, job));
-}
-
-static AzStepResult
-unless_refused(AzCommandJob *command, AzStepResult result)
-{
 	return command->replay.is_refused ? refuse(command) : result;
 }
 
@@ -377,6 +412,7 @@ append_events(AzJob *job)
 	append->key = command->terms.is_deferred ? &command->terms.key : NULL;
 	append->snapshot = command->snapshot;
 	append->begins = az_branch_is_new(&command->branch);
+	append->seen = az_recall_seen(&command->recall, &command->load);
 	if (az_commit_is_empty(&command->commit))
 		return answer_new_events(command);
 	return az_commit_start(&command->commit, job);
@@ -392,7 +428,8 @@ take_append(AzJob *job)
 		case AZ_COMMIT_DONE:
 			return answer_new_events(command);
 		case AZ_COMMIT_OVERTAKEN:
-			return overtaken(command);
+			return az_recall_is_to_blame(&command->recall) ?
+				AZ_STEP_RESTART : overtaken(command);
 		case AZ_COMMIT_REPEATED:
 			return AZ_STEP_RESTART;
 		case AZ_COMMIT_PARKED:
@@ -412,7 +449,8 @@ overtaken(AzCommandJob *command)
 	AzJob	   *job = &command->job;
 
 	if (!az_merge_may_repeat(command->terms.merge) ||
-		job->restarts >= job->jobs->settings.max_append_retries)
+		job->restarts - command->recall.restarts >=
+		job->jobs->settings.max_append_retries)
 	{
 		command->was_overtaken = true;
 		if (command->terms.merge == AZ_MERGE_AGGREGATE_HANDLES)

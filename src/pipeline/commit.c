@@ -9,6 +9,10 @@
 #define BYTES_A_ROW 256			/* about, without its texts and payload */
 
 static size_t event_bytes(const AzEvent *event);
+static AzCommitOutcome judge(AzCommit *commit, AzJob *job,
+							 const AzTarget *target);
+static void remember(const AzAppendWish *append, AzJob *job,
+					 const AzTarget *target);
 static AzCommitOutcome park(AzCommit *commit, AzJob *job,
 							const AzTarget *target);
 
@@ -35,6 +39,25 @@ az_commit_start(AzCommit *commit, AzJob *job)
 AzCommitOutcome
 az_commit_finish(AzCommit *commit, AzJob *job, const AzTarget *target)
 {
+	AzCommitOutcome outcome = judge(commit, job, target);
+
+	if (outcome == AZ_COMMIT_DONE)
+		remember(&commit->append, job, target);
+	else if (outcome != AZ_COMMIT_PARKED)
+		az_cache_drop(job->jobs->cache, &commit->append.aggregate);
+	return outcome;
+}
+
+static size_t
+event_bytes(const AzEvent *event)
+{
+	return event->payload.len + event->external.len + event->ext.len +
+		strlen(event->type_url) + BYTES_A_ROW;
+}
+
+static AzCommitOutcome
+judge(AzCommit *commit, AzJob *job, const AzTarget *target)
+{
 	const AzAppendWish *append = &commit->append;
 
 	switch (append->wish.outcome)
@@ -55,11 +78,15 @@ az_commit_finish(AzCommit *commit, AzJob *job, const AzTarget *target)
 	return AZ_COMMIT_DONE;
 }
 
-static size_t
-event_bytes(const AzEvent *event)
+/* Whether a snapshot was kept is for the store to say: load it next time. */
+static void
+remember(const AzAppendWish *append, AzJob *job, const AzTarget *target)
 {
-	return event->payload.len + event->external.len + event->ext.len +
-		strlen(event->type_url) + BYTES_A_ROW;
+	if (append->snapshot != NULL)
+		az_cache_drop(job->jobs->cache, &append->aggregate);
+	else
+		az_cache_add(job->jobs->cache, &append->aggregate,
+					 target->send_snapshots, append->events, append->count);
 }
 
 /* Another open transaction writes there: look again, but not for ever. */

@@ -29,7 +29,10 @@ extern bool az_commit_is_empty(const AzCommit *commit);
 /* Wishes for it: WAIT. */
 extern AzStepResult az_commit_start(AzCommit *commit, AzJob *job);
 
-/* What became of it; parks for at most the target's timeout. */
+/*
+ * What became of it; parks for at most the target's timeout.  The cache keeps
+ * what was appended, and forgets the aggregate when it was not.
+ */
 extern AzCommitOutcome az_commit_finish(AzCommit *commit, AzJob *job,
 										const AzTarget *target);
 

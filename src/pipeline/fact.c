@@ -21,6 +21,7 @@
 #include "pipeline/reply.h"
 #include "pipeline/stamp.h"
 #include "pipeline/terms.h"
+#include "pipeline/upcast.h"
 
 #define DEFERRED_PATH "events.pages[0].header.angzarr_deferred"
 
@@ -36,6 +37,8 @@ struct AzFactJob
 	AzRepeat	repeat;
 	AzBranch	branch;
 	AzLoadWish	load;
+	PbEventBook *history;		/* as business logic is given it */
+	AzUpcast	upcast;
 	AzEvent    *events;
 	size_t		n_events;
 	const AzSnapshot *snapshot;
@@ -55,6 +58,8 @@ static AzStepResult find_branch(AzJob *job);
 static AzStepResult take_branch(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
+static AzStepResult upcast_history(AzJob *job);
+static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
 static bool has_no_handler(const AzJob *job);
@@ -71,6 +76,7 @@ static const AzStep steps[] = {
 	{"read first answer", AZ_STEP_LOCAL, read_first_answer, take_first_answer},
 	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
+	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{"append", AZ_STEP_LOCAL, append_events, take_append},
 	{NULL}
@@ -224,6 +230,25 @@ take_history(AzJob *job)
 		AZ_STEP_NEXT : AZ_STEP_FAILED;
 }
 
+/* Without a handler nobody is given it. */
+static AzStepResult
+upcast_history(AzJob *job)
+{
+	AzFactJob  *fact = (AzFactJob *) job;
+
+	if (fact->request->skip_handler)
+		return AZ_STEP_NEXT;
+	fact->history = az_book_make(&fact->load.book, job->arena, &job->error);
+	return fact->history != NULL ?
+		az_upcast_start(&fact->upcast, job, fact->history) : AZ_STEP_FAILED;
+}
+
+static AzStepResult
+take_upcast(AzJob *job)
+{
+	return az_upcast_finish(&((AzFactJob *) job)->upcast, job);
+}
+
 static AzStepResult
 call_handler(AzJob *job)
 {
@@ -232,10 +257,7 @@ call_handler(AzJob *job)
 
 	if (fact->request->skip_handler)
 		return record_themselves(fact);
-	request.prior_events = az_book_make(&fact->load.book, job->arena,
-										&job->error);
-	if (request.prior_events == NULL)
-		return AZ_STEP_FAILED;
+	request.prior_events = fact->history;
 	request.facts = fact->request->events;
 	/* Main is always sent as an unset edition: contract section 1. */
 	if (fact->target.aggregate.edition[0] == '\0')

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "codec/book.h"
 #include "codec/decode.h"
 
 static bool take_result(AzJob *job, const AzTarget *target,
@@ -30,14 +29,12 @@ az_handler_correlate(AzJob *job, const PbCover *cover)
 }
 
 AzStepResult
-az_handler_decide(AzJob *job, const AzTarget *target, const AzBook *history,
+az_handler_decide(AzJob *job, const AzTarget *target, PbEventBook *history,
 				  PbCommandBook *command)
 {
 	PbContextualCommand contextual = PB_CONTEXTUAL_COMMAND_INIT;
 
-	contextual.events = az_book_make(history, job->arena, &job->error);
-	if (contextual.events == NULL)
-		return AZ_STEP_FAILED;
+	contextual.events = history;
 	contextual.command = command;
 	/* Main is always sent as an unset edition: contract section 1. */
 	if (target->aggregate.edition[0] == '\0')

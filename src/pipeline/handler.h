@@ -11,7 +11,7 @@ extern bool az_handler_correlate(AzJob *job, const PbCover *cover);
 
 /* Asks what comes of a command, given its history: WAIT or FAILED. */
 extern AzStepResult az_handler_decide(AzJob *job, const AzTarget *target,
-									  const AzBook *history,
+									  PbEventBook *history,
 									  PbCommandBook *command);
 
 /*

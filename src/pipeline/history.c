@@ -5,8 +5,8 @@
 
 static void look_back(AzLoadWish *load, const PbTemporalQuery *point);
 
-AzStepResult
-az_history_load(AzLoadWish *load, const AzTarget *target,
+void
+az_history_fill(AzLoadWish *load, const AzTarget *target,
 				const PbTemporalQuery *point, AzJob *job)
 {
 	load->aggregate = target->aggregate;
@@ -16,6 +16,13 @@ az_history_load(AzLoadWish *load, const AzTarget *target,
 	load->max_bytes = job->jobs->settings.max_message_bytes;
 	if (point != NULL)
 		look_back(load, point);
+}
+
+AzStepResult
+az_history_load(AzLoadWish *load, const AzTarget *target,
+				const PbTemporalQuery *point, AzJob *job)
+{
+	az_history_fill(load, target, point, job);
 	return az_job_wish(job, &load->wish, &az_load_kind);
 }
 

@@ -6,10 +6,14 @@
 #include "store/load.h"
 
 /*
- * Wishes for the target's newest snapshot and the pages after it, or for all
+ * What to load: the target's newest snapshot and the pages after it, or for all
  * pages where its component wants them; as it was at a validated point, or
- * as it is with NULL and with a point that says none: WAIT.
+ * as it is with NULL and with a point that says none.
  */
+extern void az_history_fill(AzLoadWish *load, const AzTarget *target,
+							const PbTemporalQuery *point, AzJob *job);
+
+/* Wishes for that: WAIT. */
 extern AzStepResult az_history_load(AzLoadWish *load, const AzTarget *target,
 									const PbTemporalQuery *point, AzJob *job);
 

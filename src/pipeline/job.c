@@ -57,12 +57,11 @@ az_jobs_create(AzLoop *loop, AzChannels *channels, AzCatalog *catalog,
 	jobs->catalog = catalog;
 	jobs->settings = *settings;
 	jobs->lanes = az_map_create();
-	if (jobs->lanes == NULL)
-	{
-		free(jobs);
-		return NULL;
-	}
-	return jobs;
+	jobs->cache = az_cache_create(settings->cache_bytes);
+	if (jobs->lanes != NULL && jobs->cache != NULL)
+		return jobs;
+	az_jobs_free(jobs);
+	return NULL;
 }
 
 void
@@ -73,6 +72,7 @@ az_jobs_free(AzJobs *jobs)
 	while (jobs->all != NULL)
 		az_job_cancel(jobs->all);
 	az_map_free(jobs->lanes);
+	az_cache_free(jobs->cache);
 	free(jobs);
 }
 
@@ -106,6 +106,8 @@ az_job_create(AzJobs *jobs, const AzPipeline *pipeline, size_t size,
 	job = arena ? az_arena_alloc(arena, size) : NULL;
 	if (job == NULL)
 	{
+		/* What is only remembered gives way, for whoever comes next. */
+		az_cache_clear(jobs->cache);
 		az_arena_free(arena);
 		az_error_out_of_memory(error);
 		return NULL;

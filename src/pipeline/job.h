@@ -11,6 +11,7 @@
 #include "pipeline/readers.h"
 #include "pipeline/step.h"
 #include "pipeline/validate.h"
+#include "store/cache.h"
 #include "store/catalog.h"
 #include "store/wish.h"
 
@@ -26,6 +27,7 @@ typedef struct AzJobSettings
 	size_t		max_status_details; /* bytes, with the current book */
 	size_t		max_jobs;		/* running and waiting; subscribers, too */
 	size_t		subscriber_bytes;	/* that wait for one to read them */
+	size_t		cache_bytes;	/* 0 = no cache */
 	char		crash_after[64];	/* "pipeline/step" in test builds, or "" */
 } AzJobSettings;
 
@@ -37,6 +39,7 @@ struct AzJobs
 	AzCatalog  *catalog;
 	AzJobSettings settings;
 
+	AzCache    *cache;			/* books of the main timeline */
 	AzMap	   *lanes;			/* by aggregate: AzLane */
 	AzJob	   *all;
 	AzJob	   *ready;			/* to be started, or started again */

@@ -18,6 +18,7 @@
 
 static bool is_due(const AzReplay *replay);
 static bool cut_then(AzReplay *replay);
+static bool cut_before(AzReplay *replay, AzJob *job);
 static bool make_request(const AzReplay *replay, PbReplayRequest *request,
 						 AzJob *job);
 static bool add_new_pages(const AzReplay *replay, PbReplayRequest *request,
@@ -54,9 +55,29 @@ az_replay_loaded(AzReplay *replay, AzJob *job)
 		return AZ_STEP_FAILED;
 	}
 	replay->then = replay->load.book;
+	replay->was_loaded = true;
 	/* A stream may begin with a snapshot, its events being elsewhere. */
 	return replay->then.next_sequence == replay->expected ?
 		AZ_STEP_NEXT : refuse(replay);
+}
+
+AzStepResult
+az_replay_upcast(AzReplay *replay, AzJob *job)
+{
+	if (!is_due(replay))
+		return AZ_STEP_NEXT;
+	if (!replay->was_loaded)
+		return cut_before(replay, job) ? AZ_STEP_NEXT : AZ_STEP_FAILED;
+	replay->before = az_book_make(&replay->then, job->arena, &job->error);
+	if (replay->before == NULL)
+		return AZ_STEP_FAILED;
+	return az_upcast_start(&replay->upcast, job, replay->before);
+}
+
+AzStepResult
+az_replay_upcasted(AzReplay *replay, AzJob *job)
+{
+	return az_upcast_finish(&replay->upcast, job);
 }
 
 AzStepResult
@@ -124,15 +145,27 @@ cut_then(AzReplay *replay)
 	return true;
 }
 
+/* The same piece of what business logic was given. */
+static bool
+cut_before(AzReplay *replay, AzJob *job)
+{
+	replay->before = az_arena_alloc(job->arena, sizeof(PbEventBook));
+	if (replay->before == NULL)
+		return az_error_out_of_memory(&job->error);
+	*replay->before = *replay->history;
+	replay->before->n_pages = replay->then.count;
+	if (replay->then.snapshot == NULL)
+		replay->before->snapshot = NULL;
+	return true;
+}
+
 /* Of the three calls the first is about then, the others about now. */
 static bool
 make_request(const AzReplay *replay, PbReplayRequest *request, AzJob *job)
 {
-	const AzBook *book = replay->n_states == 0 ? &replay->then : replay->now;
-	const PbEventBook *message = az_book_make(book, job->arena, &job->error);
+	const PbEventBook *message = replay->n_states == 0 ?
+	replay->before : replay->history;
 
-	if (message == NULL)
-		return false;
 	request->base_snapshot = message->snapshot;
 	request->events = message->pages;
 	request->n_events = message->n_pages;

@@ -8,6 +8,7 @@
 #include "codec/fields.h"
 #include "pipeline/merge.h"
 #include "pipeline/target.h"
+#include "pipeline/upcast.h"
 #include "store/load.h"
 
 typedef struct AzReplay
@@ -16,6 +17,7 @@ typedef struct AzReplay
 	const AzTarget *target;
 	AzMerge		merge;
 	const AzBook *now;			/* the history as it was loaded */
+	PbEventBook *history;		/* the same as business logic was given it */
 	int64_t		expected;
 	const AzEvent *events;		/* what the command would append */
 	size_t		count;
@@ -27,6 +29,9 @@ typedef struct AzReplay
 	/* Its own; all zeros at first. */
 	AzLoadWish	load;
 	AzBook		then;			/* the history that was expected */
+	bool		was_loaded;		/* it is no piece of now */
+	PbEventBook *before;		/* it, as business logic is given it */
+	AzUpcast	upcast;
 	AzState		states[3];		/* then, now, after the command */
 	int			n_states;
 } AzReplay;
@@ -38,6 +43,13 @@ typedef struct AzReplay
  */
 extern AzStepResult az_replay_load(AzReplay *replay, AzJob *job);
 extern AzStepResult az_replay_loaded(AzReplay *replay, AzJob *job);
+
+/*
+ * A remote step: what had to be loaded is upcast, as the history was.  NEXT
+ * at once when nothing had to be.  New events are never upcast.
+ */
+extern AzStepResult az_replay_upcast(AzReplay *replay, AzJob *job);
+extern AzStepResult az_replay_upcasted(AzReplay *replay, AzJob *job);
 
 /*
  * A remote step, to be in the table three times: one call of Replay each;

@@ -14,6 +14,7 @@
 #include "pipeline/history.h"
 #include "pipeline/reply.h"
 #include "pipeline/stamp.h"
+#include "pipeline/upcast.h"
 
 struct AzSpeculateJob
 {
@@ -21,12 +22,16 @@ struct AzSpeculateJob
 	PbSpeculateCommandHandlerRequest *request;
 	AzTarget	target;
 	AzLoadWish	load;
+	PbEventBook *history;		/* as business logic is given it */
+	AzUpcast	upcast;
 	PbCommandResponse response;
 };
 
 static AzStepResult prepare(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
+static AzStepResult upcast_history(AzJob *job);
+static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
 static bool stamp(AzSpeculateJob *speculate, const PbEventBook *book,
@@ -34,6 +39,7 @@ static bool stamp(AzSpeculateJob *speculate, const PbEventBook *book,
 
 static const AzStep steps[] = {
 	{"load history", AZ_STEP_LOCAL, load_history, take_history},
+	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{NULL}
 };
@@ -100,11 +106,29 @@ take_history(AzJob *job)
 }
 
 static AzStepResult
+upcast_history(AzJob *job)
+{
+	AzSpeculateJob *speculate = (AzSpeculateJob *) job;
+
+	speculate->history = az_book_make(&speculate->load.book, job->arena,
+									  &job->error);
+	return speculate->history != NULL ?
+		az_upcast_start(&speculate->upcast, job, speculate->history) :
+		AZ_STEP_FAILED;
+}
+
+static AzStepResult
+take_upcast(AzJob *job)
+{
+	return az_upcast_finish(&((AzSpeculateJob *) job)->upcast, job);
+}
+
+static AzStepResult
 call_handler(AzJob *job)
 {
 	AzSpeculateJob *speculate = (AzSpeculateJob *) job;
 
-	return az_handler_decide(job, &speculate->target, &speculate->load.book,
+	return az_handler_decide(job, &speculate->target, speculate->history,
 							 speculate->request->command);
 }
 

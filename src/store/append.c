@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "store/columns.h"
+#include "store/heads.h"
 #include "store/snapshots.h"
 
 /* Parameters of both forms, one value a page. */
@@ -42,6 +43,9 @@ static size_t put_last(AzWish **wishes, size_t count,
 static bool find_repeats(AzDb *db, AzWish **wishes, size_t count,
 						 AzArena *scratch, AzError *error);
 static size_t list_keys(AzWish **wishes, size_t count, AzKeyRow *rows);
+static bool compare_seen(AzDb *db, AzWish **wishes, size_t count,
+						 AzArena *scratch, AzError *error);
+static bool has_moved(const AzAppendWish *append);
 static bool is_repeated(const AzAppendWish *append);
 static bool has_no_events(const AzAppendWish *append);
 static bool hold_branches(AzDb *db, AzWish **wishes, size_t count,
@@ -97,6 +101,9 @@ run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
 	if (!find_repeats(db, wishes, count, scratch, error))
 		return false;
 	fresh = put_last(wishes, count, is_repeated);
+	if (!compare_seen(db, wishes, fresh, scratch, error))
+		return false;
+	fresh = put_last(wishes, fresh, has_moved);
 	count = put_last(wishes, fresh, has_no_events);
 	if (!hold_branches(db, wishes, count, scratch, error))
 		return false;
@@ -143,6 +150,7 @@ find_repeats(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 		append->appended = false;
 		append->repeated = false;
 		append->lost = false;
+		append->moved = false;
 	}
 	n_keys = list_keys(wishes, count, rows);
 	if (n_keys == 0)
@@ -183,6 +191,47 @@ list_keys(AzWish **wishes, size_t count, AzKeyRow *rows)
 		rows[n_keys++].arena = append->wish.arena;
 	}
 	return n_keys;
+}
+
+/* Whose stream is not what it was decided on is overtaken already. */
+static bool
+compare_seen(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+			 AzError *error)
+{
+	AzHeadRow  *rows = az_arena_array(scratch, count, sizeof(AzHeadRow));
+	bool	   *holds = az_arena_array(scratch, count, sizeof(bool));
+	size_t		n_rows = 0;
+
+	if (rows == NULL || holds == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		const AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		holds[i] = true;
+		if (append->seen == NULL)
+			continue;
+		rows[n_rows].book = append->seen;
+		rows[n_rows].use_snapshot = true;
+		rows[n_rows++].holds = &holds[i];
+	}
+	if (n_rows > 0 && !az_heads_compare(db, rows, n_rows, scratch, error))
+		return false;
+	for (size_t i = 0; i < count; i++)
+	{
+		AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		append->moved = !holds[i];
+		if (append->moved)
+			append->wish.outcome = AZ_WISH_FULFILLED;
+	}
+	return true;
+}
+
+static bool
+has_moved(const AzAppendWish *append)
+{
+	return append->moved;
 }
 
 static bool

@@ -23,8 +23,16 @@ typedef struct AzAppendWish
 								 * loaded */
 	const AzKey *key;			/* under which this is done once, or NULL */
 	const AzSnapshot *snapshot; /* the state after these events, or NULL */
+
+	/*
+	 * What it was decided on, where that was remembered and not loaded: when
+	 * the stream no longer is so, nothing is appended.  NULL: not looked at;
+	 * that the events follow the last one is looked at anyway.
+	 */
+	const AzBook *seen;
 	AzKept		kept;			/* set "answer"; rest is a result with a key */
 	bool		appended;		/* else overtaken, or repeated */
+	bool		moved;			/* overtaken, and "seen" is no longer so */
 	bool		repeated;		/* done before: "kept" says what came of it */
 	bool		lost;			/* overtaken: somebody else began the edition */
 	int64_t		next_sequence;	/* of the stream now, unless one of these */

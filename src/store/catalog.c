@@ -34,6 +34,8 @@ struct AzCatalog
 
 static bool read_types(AzDb *db, AzTypes **types, AzArena *arena,
 					   AzError *error);
+static const AzComponent *find(const AzCatalog *catalog, const char *kind,
+							   const char *domain);
 static AzComponent *copy_components(const AzRows *rows, AzArena *arena);
 static bool copy_component(AzComponent *component, const AzRows *rows,
 						   size_t row, AzArena *arena);
@@ -104,11 +106,13 @@ az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error, AzArena *arena)
 const AzComponent *
 az_catalog_aggregate(const AzCatalog *catalog, const char *domain)
 {
-	for (size_t i = 0; i < catalog->count; i++)
-		if (strcmp(catalog->components[i].kind, "aggregate") == 0 &&
-			strcmp(catalog->components[i].domain, domain) == 0)
-			return &catalog->components[i];
-	return NULL;
+	return find(catalog, "aggregate", domain);
+}
+
+const AzComponent *
+az_catalog_upcaster(const AzCatalog *catalog, const char *domain)
+{
+	return find(catalog, "upcaster", domain);
 }
 
 const AzTypes *
@@ -154,6 +158,16 @@ read_types(AzDb *db, AzTypes **types, AzArena *arena, AzError *error)
 		az_log(AZ_LOG_WARNING, "payload types cannot be used: %s",
 			   fault.message);
 	return true;
+}
+
+static const AzComponent *
+find(const AzCatalog *catalog, const char *kind, const char *domain)
+{
+	for (size_t i = 0; i < catalog->count; i++)
+		if (strcmp(catalog->components[i].kind, kind) == 0 &&
+			strcmp(catalog->components[i].domain, domain) == 0)
+			return &catalog->components[i];
+	return NULL;
 }
 
 static AzComponent *

@@ -41,6 +41,10 @@ extern const AzComponent *az_catalog_aggregate(const AzCatalog *catalog,
 
 /* What payloads look like; NULL when that is not known. */
 extern const AzTypes *az_catalog_types(const AzCatalog *catalog);
+
+/* What makes today's events of a domain's old ones, or NULL. */
+extern const AzComponent *az_catalog_upcaster(const AzCatalog *catalog,
+											  const char *domain);
 extern size_t az_catalog_count(const AzCatalog *catalog);
 
 #endif

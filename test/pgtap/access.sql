@@ -18,7 +18,8 @@ CREATE TEMPORARY TABLE expected (name, level) AS VALUES
     ('events_as_of', 'reader'), ('events_of', 'reader'), ('forget_processed', 'admin'),
     ('grant_access', 'owner'), ('horizon', 'reader'), ('latest_snapshot', 'reader'),
     ('new_event', 'writer'), ('next_events', 'reader'), ('next_sequence', 'reader'),
-    ('register_aggregate', 'admin'), ('register_descriptors', 'admin'), ('root_of', 'reader'), ('save_snapshot', 'writer'),
+    ('register_aggregate', 'admin'), ('register_descriptors', 'admin'), ('register_upcaster', 'admin'),
+    ('root_of', 'reader'), ('save_snapshot', 'writer'),
     ('subscribe', 'writer'), ('unregister', 'admin'), ('unsubscribe', 'writer'),
     ('uuid5', 'reader'), ('verify', 'admin');
 CREATE TEMPORARY VIEW functions AS
@@ -105,6 +106,7 @@ CREATE TEMPORARY TABLE tries (query, reader, writer, admin) AS VALUES
     ($$SELECT angzarr.root_of('access', 'a') IS NOT NULL$$, 'true', 'true', 'true'),
     ($$SELECT count(*) FROM angzarr.verify('access')$$, '42501', '42501', '0'),
     ($$SELECT angzarr.register_aggregate('access', 'unix:/x')$$, '42501', '42501', 'access'),
+    ($$SELECT angzarr.register_upcaster('access', 'unix:/x')$$, '42501', '42501', 'access-upcaster'),
     ($$SELECT angzarr.disable('access')::text$$, '42501', '42501', ''),
     ($$SELECT angzarr.enable('access')::text$$, '42501', '42501', ''),
     ($$SELECT angzarr.unregister('access')::text$$, '42501', '42501', ''),

@@ -52,6 +52,15 @@ SELECT * FROM angzarr.next_sequence(NULL, :root);
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM angzarr.next_sequence('load', NULL);
 
+-- Where streams end, in the order they were asked for; an edition's rows do not
+-- count, and what is not there is null.
+SELECT angzarr.append('load', :root, 5, ARRAY[:event], edition => 'heads');
+SELECT stream, sequence, created_at IS NOT NULL AS timed, snapshot, snapshot_at, snapshot_size
+FROM angzarr._heads(
+    ARRAY['00000000-0000-0000-0000-0000000000b2', :root,
+          '00000000-0000-0000-0000-0000000000b9']::uuid[],
+    '{load,load,load}');
+
 -- Aggregates: each once, with where it stands.
 SELECT angzarr.append('load', '00000000-0000-0000-0000-0000000000b4', 0, ARRAY[:event]);
 SELECT domain, right(root::text, 2) AS root, next_sequence, last_at >= first_at AS in_time
@@ -68,6 +77,7 @@ SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
 PREPARE books(uuid[], text[], text[], boolean[], bigint[], bigint[]) AS
     SELECT * FROM angzarr._load_books($1, $2, $3, $4, $5, $6);
+PREPARE heads(uuid[], text[]) AS SELECT * FROM angzarr._heads($1, $2);
 CREATE FUNCTION pg_temp.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     _line text;
@@ -80,3 +90,4 @@ BEGIN
 END
 $$;
 SELECT p FROM pg_temp.plan('EXECUTE books(NULL, NULL, NULL, NULL, NULL, NULL)') AS p;
+SELECT p FROM pg_temp.plan('EXECUTE heads(NULL, NULL)') AS p;

@@ -25,6 +25,24 @@ SELECT angzarr.register_aggregate('shop', 'grpc://[::1]:50052');
 COMMIT;
 SELECT name, address FROM angzarr._components() WHERE domain = 'shop';
 
+-- A domain may have one upcaster too, whether it has an owner yet or not.
+SELECT angzarr.register_upcaster('shop', 'grpc://localhost:50060', deadline => '1 second');
+SELECT angzarr.register_upcaster('basket', 'unix:/run/up.sock', name => 'old-baskets');
+SELECT name, kind, domain, address, deadline_ms FROM angzarr._components()
+WHERE kind = 'upcaster';
+SELECT angzarr.register_upcaster('shop', 'grpc://localhost:50061', name => 'second');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_upcaster('stock', 'grpc://localhost:50061', name => 'shop');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_upcaster('_angzarr', 'grpc://localhost:50061');
+SELECT angzarr.register_upcaster(NULL, 'grpc://localhost:50061');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_upcaster('bad', 'localhost:50061');
+SELECT angzarr.register_upcaster('bad', 'grpc://localhost:50061', deadline => '0');
+SELECT angzarr.register_upcaster(repeat('a', 60), 'grpc://localhost:50061');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.unregister('shop-upcaster'), angzarr.unregister('old-baskets');
+
 -- Disabling and enabling.
 SELECT angzarr.disable('shop');
 SELECT name, enabled FROM angzarr._components() ORDER BY name;

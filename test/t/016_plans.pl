@@ -139,6 +139,11 @@ my ($plans, $next, $read) = look("SELECT angzarr.next_sequence('order', '$big')"
 is($next, '1000', 'the next sequence is found');
 cmp_ok($read, '<=', 1, 'by reading one row');
 
+# Nor does a look at many heads at once read more than one row of each.
+my $heads = "angzarr._heads((SELECT array_agg(md5(i::text)::uuid) FROM generate_series(1, 100) AS i),"
+  . " array_fill('order'::text, '{100}'))";
+goes_by_key('a hundred heads at once', $heads, 100, 100);
+
 # And an append looks at the head only.
 ($plans, $next, $read) =
   look("SELECT angzarr.append('order', '$big', 1000, ARRAY[angzarr.new_event('a', '')])");

@@ -116,6 +116,28 @@ the_aggregate_that_owns_a_domain_is_found(void **state)
 }
 
 static void
+owner_and_upcaster_of_a_domain_are_told_apart(void **state)
+{
+	MemoryComponent upcaster = {
+		.name = "old-orders",.kind = "upcaster",.domain = "order",
+		.address = "unix:/run/up",.deadline_ms = 70
+	};
+
+	memory_db_register(memory, upcaster);
+	assert_true(read_catalog());
+	assert_null(az_catalog_aggregate(catalog, "order"));
+	memory_db_register(memory, orders);
+	assert_true(read_catalog());
+	assert_string_equal(az_catalog_aggregate(catalog, "order")->name,
+						"orders");
+	assert_string_equal(az_catalog_upcaster(catalog, "order")->name,
+						"old-orders");
+	assert_int_equal(az_catalog_upcaster(catalog, "order")->deadline_us,
+					 70000);
+	assert_null(az_catalog_upcaster(catalog, "old-orders"));
+}
+
+static void
 what_a_registration_leaves_out_reads_as_its_default(void **state)
 {
 	MemoryComponent bare = {.name = "bare",.kind = "aggregate",.disabled = true,
@@ -247,6 +269,7 @@ main(void)
 		TEST(a_catalog_is_stale_until_it_is_read_and_when_there_is_news),
 		TEST(news_during_the_reading_makes_it_stale_again),
 		TEST(the_aggregate_that_owns_a_domain_is_found),
+		TEST(owner_and_upcaster_of_a_domain_are_told_apart),
 		TEST(what_a_registration_leaves_out_reads_as_its_default),
 		TEST(an_unregistered_component_is_gone_after_reading),
 		TEST(a_failed_reading_keeps_the_old_components),

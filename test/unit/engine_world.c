@@ -48,7 +48,8 @@ world_create(void)
 		},
 		.max_message_bytes = 100000,.stream_chunk_bytes = 10000,
 		.call_timeout_us = 5000000,
-		.max_append_retries = 5,.max_status_details = 6144,.max_jobs = 1000
+		.max_append_retries = 5,.max_status_details = 6144,.max_jobs = 1000,
+		.cache_bytes = 1000000
 	};
 	AzEngineSettings settings = {
 		.listen_addresses = "",.listen_port = 1310,.socket_mode = 0600,

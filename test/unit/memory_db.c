@@ -275,6 +275,8 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_descriptors(memory, arena, rows, error);
 		case AZ_STATEMENT_LOAD_BOOKS:
 			return memory_load(memory, params, arena, rows, error);
+		case AZ_STATEMENT_HEADS:
+			return memory_heads(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FIND_KEYS:
 			return memory_find_keys(memory, params, arena, rows, error);
 		case AZ_STATEMENT_KEEP_KEYS:

@@ -1,6 +1,6 @@
 /*
  * What the database in memory keeps beside events: keys, snapshots, dead
- * letters.
+ * letters; and where its streams end.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +32,8 @@ static const MemoryKey *find_key(const MemoryDb *memory,
 static bool same_aggregate(const AzAggregate *a, const AzAggregate *b);
 static bool keep_aggregate(MemoryDb *memory, const AzAggregate *aggregate,
 						   AzAggregate *copy);
+static void write_head(const MemoryStream *stream, AzRows *rows, size_t row);
+static void set_int(AzRows *rows, size_t row, int column, int64_t value);
 static bool is_null(const AzDbParam *param, size_t row);
 static bool answer_count(size_t count, AzStatementId statement,
 						 AzArena *arena, AzRows *rows, AzError *error);
@@ -258,4 +260,61 @@ answer_count(size_t count, AzStatementId statement, AzArena *arena,
 		return memory_fail(error, "53200");
 	rows->columns[0].ints[0] = (int64_t) count;
 	return true;
+}
+
+/* ---- heads ---- */
+
+bool
+memory_heads(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
+			 AzRows *rows, AzError *error)
+{
+	size_t		count = params[0].column.count;
+
+	if (!az_rows_create(rows, AZ_STATEMENT_HEADS, count, arena))
+		return memory_fail(error, "53200");
+	for (size_t row = 0; row < count; row++)
+	{
+		AzAggregate aggregate = {.edition = ""};
+		MemoryStream *stream;
+
+		memcpy(aggregate.root, params[0].column.bytes[row].data, AZ_UUID_SIZE);
+		aggregate.domain = (const char *) params[1].column.bytes[row].data;
+		stream = memory_stream(memory, &aggregate);
+		if (stream == NULL)
+			return memory_fail(error, "53200");
+		if (stream->poison[0] != '\0')
+			return memory_fail(error, stream->poison);
+		write_head(stream, rows, row);
+	}
+	return true;
+}
+
+static void
+write_head(const MemoryStream *stream, AzRows *rows, size_t row)
+{
+	rows->columns[0].ints[row] = (int64_t) row;
+	for (int column = 1; column <= 5; column++)
+		rows->columns[column].nulls[row] = true;
+	if (stream->count > 0)
+	{
+		const AzEvent *last = &stream->events[stream->count - 1];
+
+		set_int(rows, row, 1, last->sequence);
+		set_int(rows, row, 2, last->created_at_us);
+	}
+	if (stream->n_snapshots > 0)
+	{
+		const AzSnapshot *s = &stream->snapshots[stream->n_snapshots - 1];
+
+		set_int(rows, row, 3, s->sequence);
+		set_int(rows, row, 4, s->created_at_us);
+		set_int(rows, row, 5, (int64_t) s->state.len);
+	}
+}
+
+static void
+set_int(AzRows *rows, size_t row, int column, int64_t value)
+{
+	rows->columns[column].ints[row] = value;
+	rows->columns[column].nulls[row] = false;
 }

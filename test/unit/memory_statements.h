@@ -76,7 +76,9 @@ extern bool memory_horizon(MemoryDb *memory, AzArena *arena, AzRows *rows,
 extern bool memory_read_log(MemoryDb *memory, const AzDbParam *params,
 							AzArena *arena, AzRows *rows, AzError *error);
 
-/* Keys, snapshots and dead letters, in memory_kept.c. */
+/* Keys, snapshots, dead letters and heads, in memory_kept.c. */
+extern bool memory_heads(MemoryDb *memory, const AzDbParam *params,
+						 AzArena *arena, AzRows *rows, AzError *error);
 extern bool memory_find_keys(MemoryDb *memory, const AzDbParam *params,
 							 AzArena *arena, AzRows *rows, AzError *error);
 extern bool memory_keep_keys(MemoryDb *memory, const AzDbParam *params,

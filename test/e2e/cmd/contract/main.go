@@ -79,6 +79,8 @@ func main() {
 	s.checkBranches()
 	s.checkAnswers()
 	s.checkBrokenPeers()
+	s.checkUpcasting()
+	s.checkRemembering()
 	s.checkTime()
 	s.checkEdges()
 	s.checkMetadata()

@@ -32,6 +32,7 @@ const domain = "order"
 // plan is how much is sent.
 type plan struct {
 	streams, commands, shared, connections int
+	hot                                    bool
 }
 
 // load is the run.
@@ -54,6 +55,7 @@ func main() {
 	flag.IntVar(&l.streams, "streams", 128, "calls at one time")
 	flag.IntVar(&l.commands, "commands", 50000, "commands in all")
 	flag.IntVar(&l.shared, "shared", 200, "orders that share one half of them")
+	flag.BoolVar(&l.hot, "hot", false, "send all commands to the shared orders")
 	flag.IntVar(&l.connections, "connections", 4, "connections")
 	flag.Parse()
 
@@ -112,17 +114,27 @@ func creations(roots [][]byte) <-chan *angzarrv1.CommandRequest {
 func (l *load) rest(roots [][]byte) <-chan *angzarrv1.CommandRequest {
 	requests := make(chan *angzarrv1.CommandRequest, l.streams)
 	go func() {
-		left := l.commands/2 - l.shared
+		left := l.toShared() - l.shared
 		for i := 0; i < left; i++ {
 			requests <- addition(roots[i%len(roots)])
-			requests <- creation(engine.NewRoot())
+			if !l.hot {
+				requests <- creation(engine.NewRoot())
+			}
 		}
-		for i := left; i < l.commands-l.commands/2; i++ {
+		for i := left; i < l.commands-l.toShared(); i++ {
 			requests <- creation(engine.NewRoot())
 		}
 		close(requests)
 	}()
 	return requests
+}
+
+// toShared is how many commands go to the shared orders.
+func (l *load) toShared() int {
+	if l.hot {
+		return l.commands
+	}
+	return l.commands / 2
 }
 
 func creation(root []byte) *angzarrv1.CommandRequest {
@@ -193,7 +205,7 @@ func (l *load) checkEvents(before int64, roots [][]byte) {
 	broken, err := l.SQL("SELECT root, count(*), min(sequence), max(sequence) FROM angzarr.events" +
 		" GROUP BY root, domain, edition HAVING min(sequence) <> 0 OR max(sequence) <> count(*) - 1 LIMIT 5")
 	tap.OK(err == nil && broken == "", "the events of every aggregate are numbered without a gap", broken, err)
-	want := int64(l.commands / 2)
+	want := int64(l.toShared())
 	got := int64(0)
 	for _, root := range roots {
 		n, err := l.Count("SELECT count(*) FROM angzarr.events WHERE root = '%x'", root)
@@ -202,7 +214,7 @@ func (l *load) checkEvents(before int64, roots [][]byte) {
 		}
 		got += n
 	}
-	tap.Is(got, want, fmt.Sprintf("%d shared orders have taken half of the commands", l.shared))
+	tap.Is(got, want, fmt.Sprintf("%d shared orders have taken their %d commands", l.shared, want))
 }
 
 // checkTransactions waits for the statistics, which the server writes about

@@ -69,6 +69,7 @@ var Behaviours = map[string]func(x *exchange){
 	"reject-plain":      func(x *exchange) { x.status(codes.FailedPrecondition, "no", nil) },
 	"revoke":            revoke,
 	"notify":            notify,
+	"reject-below-four": rejectBelowFour,
 	"unimplemented":     func(x *exchange) { x.status(codes.Unimplemented, "", nil) },
 	"slow":              func(x *exchange) { x.sleep(30 * time.Second); Obey(x) },
 	"unhurried":         func(x *exchange) { x.sleep(time.Second); Obey(x) },
@@ -189,6 +190,15 @@ func revoke(x *exchange) {
 	x.send(&angzarrv1.BusinessResponse{Result: &angzarrv1.BusinessResponse_Revocation{
 		Revocation: &angzarrv1.RevocationResponse{Reason: RevocationReason},
 	}})
+}
+
+// rejectBelowFour says no until the aggregate has four events.
+func rejectBelowFour(x *exchange) {
+	if n := x.request.GetEvents().GetNextSequence(); n < 4 {
+		x.status(codes.FailedPrecondition, fmt.Sprint("only ", n), nil)
+		return
+	}
+	Obey(x)
 }
 
 func notify(x *exchange) {

@@ -1,0 +1,52 @@
+/* Refusing a command for its sequence, and the letter that a person reads. */
+#include "pipeline/refusal.h"
+
+#include "codec/book.h"
+
+AzStepResult
+az_refusal_make(AzRefusal *refusal, AzJob *job, const AzConflict *conflict,
+				const AzBook *book)
+{
+	refusal->conflict = *conflict;
+	refusal->conflict.book = az_book_make(book, job->arena, &job->error);
+	if (refusal->conflict.book == NULL)
+		return AZ_STEP_FAILED;
+	az_merge_refuse(&refusal->conflict, job->arena, &refusal->error);
+	refusal->is_due = true;
+	if (conflict->merge == AZ_MERGE_MANUAL)
+		return AZ_STEP_NEXT;
+	job->error = refusal->error;
+	return AZ_STEP_FAILED;
+}
+
+/* MANUAL: a person decides, from the dead letter. */
+AzStepResult
+az_refusal_file(AzRefusal *refusal, AzJob *job, const AzTarget *target,
+				const PbCommandBook *command)
+{
+	AzDeadLetterWish *letter = &refusal->letter;
+	AzMismatch	mismatch = {
+		.command = command,
+		.component = target->component,
+		.reason = refusal->error.message,
+		.expected = refusal->conflict.expected,
+		.actual = refusal->conflict.actual,
+		.merge = refusal->conflict.merge
+	};
+
+	if (!refusal->is_due)
+		return AZ_STEP_NEXT;
+	if (!az_dead_letter_of_mismatch(&letter->letter, &mismatch, job->arena,
+									&job->error))
+		return AZ_STEP_FAILED;
+	letter->wish.bytes = letter->letter.payload.len;
+	return az_job_wish(job, &letter->wish, &az_dead_letter_kind);
+}
+
+AzStepResult
+az_refusal_filed(AzRefusal *refusal, AzJob *job)
+{
+	job->error = refusal->letter.wish.outcome == AZ_WISH_FULFILLED ?
+		refusal->error : refusal->letter.wish.error;
+	return AZ_STEP_FAILED;
+}
