@@ -81,6 +81,7 @@ func main() {
 	s.checkBrokenPeers()
 	s.checkUpcasting()
 	s.checkRemembering()
+	s.checkTail()
 	s.checkTime()
 	s.checkEdges()
 	s.checkMetadata()
