@@ -27,6 +27,7 @@ import (
 
 const (
 	streams     = 16
+	connections = 6 // several engines share them
 	sharedCount = 50
 	// itemsEach keeps shared orders short: books of all sizes up to this.
 	itemsEach   = 60
@@ -43,16 +44,27 @@ type kind struct {
 	may    []codes.Code // it may be answered with
 }
 
+// The weights are a hundred in all.
 var kinds = []kind{
-	{"create", 25, (*load).create, []codes.Code{codes.OK}},
-	{"add", 35, (*load).add, []codes.Code{codes.OK}},
-	{"stale", 6, (*load).stale, []codes.Code{codes.FailedPrecondition}},
-	{"reject", 6, (*load).reject, []codes.Code{codes.FailedPrecondition}},
-	{"query", 12, (*load).query, []codes.Code{codes.OK}},
-	{"invalid", 4, (*load).invalid, []codes.Code{codes.InvalidArgument}},
-	{"garbage", 4, (*load).garbage, []codes.Code{codes.InvalidArgument}},
-	{"unknown", 2, (*load).unknown, []codes.Code{codes.NotFound}},
-	{"flaky", 4, (*load).flaky, []codes.Code{codes.OK, codes.Unavailable, codes.DeadlineExceeded}},
+	{"create", 15, (*load).create, []codes.Code{codes.OK}},
+	{"add", 22, (*load).add, []codes.Code{codes.OK}},
+	{"commute", 6, (*load).commute, []codes.Code{codes.OK, codes.FailedPrecondition}},
+	{"stale", 4, (*load).stale, []codes.Code{codes.FailedPrecondition}},
+	{"manual", 2, (*load).manual, []codes.Code{codes.Aborted}},
+	{"reject", 4, (*load).reject, []codes.Code{codes.FailedPrecondition}},
+	{"deferred", 4, (*load).deferred, []codes.Code{codes.OK}},
+	{"fact", 5, (*load).fact, []codes.Code{codes.OK}},
+	{"speculate", 4, (*load).speculate, []codes.Code{codes.OK}},
+	{"branch", 4, (*load).branch, []codes.Code{codes.OK}},
+	{"query", 7, (*load).query, []codes.Code{codes.OK}},
+	{"past", 3, (*load).past, []codes.Code{codes.OK}},
+	{"stream", 4, (*load).streamed, []codes.Code{codes.OK}},
+	{"correlated", 3, (*load).correlated, []codes.Code{codes.OK}},
+	{"subscribe", 3, (*load).subscribe, []codes.Code{codes.OK}},
+	{"invalid", 3, (*load).invalid, []codes.Code{codes.InvalidArgument}},
+	{"garbage", 2, (*load).garbage, []codes.Code{codes.InvalidArgument}},
+	{"unknown", 1, (*load).unknown, []codes.Code{codes.NotFound}},
+	{"flaky", 2, (*load).flaky, []codes.Code{codes.OK, codes.Unavailable, codes.DeadlineExceeded}},
 	{"health", 1, (*load).health, []codes.Code{codes.OK}},
 	{"vanish", 1, (*load).vanish, []codes.Code{codes.Canceled, codes.Unavailable, codes.DeadlineExceeded}},
 }
@@ -60,6 +72,8 @@ var kinds = []kind{
 // load is what is sent, and how it went.
 type load struct {
 	*engine.Engine
+	clients      []*grpc.ClientConn
+	turn         int64 // of the clients
 	flakyAddress string
 	rests        sync.RWMutex // held for reading by who sends
 	sent         int64
@@ -80,6 +94,13 @@ type order struct {
 
 func startLoad(e *engine.Engine, rate int) *load {
 	l := &load{Engine: e, over: make(chan struct{}), counts: map[string]int{}, shared: make([]order, sharedCount)}
+	for i := 0; i < connections; i++ {
+		client, err := engine.Connect(e.Address)
+		if err != nil {
+			tap.Bail("no connection: %v", err)
+		}
+		l.clients = append(l.clients, client)
+	}
 	slow, err := peer.Listen("127.0.0.1:0", 100)
 	if err != nil {
 		tap.Bail("no peer: %v", err)
@@ -226,6 +247,19 @@ func (l *load) answers() string {
 	return strings.Join(list, ", ")
 }
 
+// client is one of the connections, by turns.
+func (l *load) client() *grpc.ClientConn {
+	return l.clients[atomic.AddInt64(&l.turn, 1)%connections]
+}
+
+func (l *load) commands() angzarrv1.CommandHandlerCoordinatorServiceClient {
+	return angzarrv1.NewCommandHandlerCoordinatorServiceClient(l.client())
+}
+
+func (l *load) queries() angzarrv1.EventQueryServiceClient {
+	return angzarrv1.NewEventQueryServiceClient(l.client())
+}
+
 // ------------------------------------------------------- the kinds
 
 func (l *load) handle(ctx context.Context, domain string, root []byte, merge angzarrv1.MergeStrategy, expected uint32,
@@ -234,7 +268,7 @@ func (l *load) handle(ctx context.Context, domain string, root []byte, merge ang
 	if err != nil {
 		return err
 	}
-	_, err = l.Commands.HandleCommand(ctx, engine.Request(domain, root, engine.Page(merge, expected, packed)))
+	_, err = l.commands().HandleCommand(ctx, engine.Request(domain, root, engine.Page(merge, expected, packed)))
 	return err
 }
 
@@ -242,21 +276,28 @@ func (l *load) create(ctx context.Context) error {
 	return l.handle(ctx, "order", engine.NewRoot(), strict, 0, &orderv1.CreateOrder{CustomerId: "alice"})
 }
 
-// pick chooses a shared order; a new one takes the place of one that is long.
+// pick chooses a shared order; a new one takes the place of one that is long,
+// once it is there.
 func (l *load) pick(ctx context.Context, items int) ([]byte, error) {
 	l.mutex.Lock()
 	slot := &l.shared[l.counts["add"]%sharedCount]
-	fresh := slot.root == nil || slot.items >= itemsEach
-	if fresh {
-		*slot = order{root: engine.NewRoot()}
-	}
 	slot.items += items
-	root := slot.root
+	root, fresh := slot.root, slot.root == nil || slot.items >= itemsEach
+	if fresh {
+		slot.items = 0
+	}
 	l.mutex.Unlock()
 	if !fresh {
 		return root, nil
 	}
-	return root, l.handle(ctx, "order", root, handles, 0, &orderv1.CreateOrder{CustomerId: "bob"})
+	root = engine.NewRoot()
+	if err := l.handle(ctx, "order", root, handles, 0, &orderv1.CreateOrder{CustomerId: "bob"}); err != nil {
+		return nil, err
+	}
+	l.mutex.Lock()
+	slot.root = root
+	l.mutex.Unlock()
+	return root, nil
 }
 
 func (l *load) add(ctx context.Context) error {
@@ -275,13 +316,13 @@ func (l *load) stale(ctx context.Context) error {
 	return l.handle(ctx, "order", root, strict, 5000, &orderv1.AddItem{Sku: "tea", Quantity: 1})
 }
 
-// reject submits an order that has no address.
+// reject creates an order that is there.
 func (l *load) reject(ctx context.Context) error {
 	root, err := l.pick(ctx, 0)
 	if err != nil {
 		return err
 	}
-	return l.handle(ctx, "order", root, handles, 0, &orderv1.SubmitOrder{})
+	return l.handle(ctx, "order", root, handles, 0, &orderv1.CreateOrder{CustomerId: "bob"})
 }
 
 func (l *load) query(ctx context.Context) error {
@@ -289,7 +330,7 @@ func (l *load) query(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.Queries.GetEventBook(ctx, &angzarrv1.Query{Cover: engine.Cover("order", root)})
+	_, err = l.queries().GetEventBook(ctx, &angzarrv1.Query{Cover: engine.Cover("order", root)})
 	return err
 }
 

@@ -36,7 +36,7 @@ type run struct {
 	data     string // the server's data directory
 	minutes  int
 	baseline int // the minute to compare with
-	samples  []sample
+	shown    sample
 }
 
 func main() {
@@ -69,7 +69,7 @@ func main() {
 	r.watch(began, time.Duration(r.minutes)*time.Minute)
 	last := r.quiet(began)
 	r.load.stop()
-	r.print()
+	tap.Note("answers by kind: %s", r.load.answers())
 	r.judge(first, last, processes)
 }
 
@@ -81,7 +81,7 @@ func (r *run) watch(began time.Time, until time.Duration) {
 			rest = sampleEach
 		}
 		time.Sleep(rest)
-		r.samples = append(r.samples, r.take(began))
+		r.show(r.take(began))
 	}
 }
 
@@ -104,21 +104,19 @@ func (r *run) quiet(began time.Time) sample {
 	return last
 }
 
-// print shows a line a minute.
-func (r *run) print() {
-	tap.Note("minute  requests/s  resident MB  without shared  descriptors  engines")
-	before := sample{}
-	for i, s := range r.samples {
-		minute := int(s.at.Minutes() + 0.5)
-		if i+1 < len(r.samples) && s.at.Minutes() < float64(int(before.at.Minutes()+0.5)+1)-0.05 {
-			continue
-		}
-		rate := float64(s.answers-before.answers) / (s.at - before.at).Seconds()
-		tap.Note("%6d  %10.0f  %11.1f  %15.1f  %11d  %s", minute, rate,
-			megabytes(s.resident), megabytes(s.own), s.descriptors, s.pids)
-		before = s
+// show prints a sample when it is the first of its minute.
+func (r *run) show(s sample) {
+	minute := int(s.at.Minutes())
+	if minute <= int(r.shown.at.Minutes()) {
+		return
 	}
-	tap.Note("answers by kind: %s", r.load.answers())
+	if r.shown.at == 0 {
+		tap.Note("minute  requests/s  resident MB  without shared  descriptors  engines")
+	}
+	rate := float64(s.answers-r.shown.answers) / (s.at - r.shown.at).Seconds()
+	tap.Note("%6d  %10.0f  %11.1f  %15.1f  %11d  %s", minute, rate,
+		megabytes(s.resident), megabytes(s.own), s.descriptors, s.pids)
+	r.shown = s
 }
 
 func (r *run) judge(first, last sample, processes string) {
