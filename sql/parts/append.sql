@@ -1142,6 +1142,9 @@ BEGIN
         root, domain, edition, sequence, page, created_at, correlation_id, type_url,
         payload, external, isolated, depth);
     PERFORM angzarr._check_commands(root, domain, edition, sequence, page);
+    IF array_remove(array_remove(ext, NULL), '') <> '{}' THEN
+        PERFORM angzarr._check_ext(e) FROM unnest(ext) AS e WHERE e <> '';
+    END IF;
     IF NOT '' = ALL (edition) THEN
         PERFORM angzarr._lock_branches(root, domain, edition);
     END IF;

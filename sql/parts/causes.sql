@@ -16,6 +16,49 @@ COMMENT ON COLUMN angzarr.cause.root IS 'root of the causing event';
 COMMENT ON COLUMN angzarr.cause.sequence IS 'sequence of the causing event';
 COMMENT ON COLUMN angzarr.cause.component IS 'name of the component that reacted to it';
 
+CREATE FUNCTION angzarr._is_any(message bytea)
+RETURNS boolean
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _is_any(message) -> whether it is an encoded google.protobuf.Any
+-- A type_url of visible ASCII (field 1) and a value (field 2), and nothing else.
+DECLARE
+    _at bigint := 0::bigint;
+    _tag integer;
+    _size bigint;
+    _shift integer;
+    _byte integer;
+BEGIN
+    WHILE _at < octet_length(message) LOOP
+        _tag := get_byte(message, _at::integer);
+        _size := 0::bigint;
+        _shift := 0;
+        LOOP
+            _at := _at + 1;
+            IF _at >= octet_length(message) OR _shift > 28 THEN
+                RETURN false;
+            END IF;
+            _byte := get_byte(message, _at::integer);
+            _size := _size | ((_byte & 127)::bigint << _shift);
+            _shift := _shift + 7;
+            EXIT WHEN _byte < 128;
+        END LOOP;
+        IF _tag NOT IN (10, 18) OR _at + _size >= octet_length(message)
+            OR _tag = 10 AND encode(substr(message, _at::integer + 2, _size::integer),
+                                    'hex') !~ '^(2[1-9a-f]|[3-6].|7[0-9a-e])*$' THEN
+            RETURN false;
+        END IF;
+        _at := _at + 1 + _size;
+    END LOOP;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION angzarr._is_any(bytea) IS
+    'whether bytes are an encoded google.protobuf.Any';
+
 CREATE FUNCTION angzarr._check_ext(ext bytea)
 RETURNS void
 LANGUAGE plpgsql
@@ -23,7 +66,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
--- _check_ext(ext): 54000 when it is too large
+-- _check_ext(ext): 54000 when it is too large, 22023 when nobody could read it
 BEGIN
     IF octet_length(ext) > angzarr._max_payload_size() THEN
         RAISE EXCEPTION 'ext is too large'
@@ -33,10 +76,17 @@ BEGIN
                   HINT = 'Raise angzarr.max_payload_size, or store it elsewhere and'
                          ' append a reference.';
     END IF;
+    IF NOT angzarr._is_any(ext) THEN
+        RAISE EXCEPTION 'invalid ext'
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'It is not an encoded google.protobuf.Any.',
+                  HINT = 'An ext has a type_url (field 1) and a value (field 2); leave it'
+                         ' null or empty where there is none.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION angzarr._check_ext(bytea) IS
-    'refuses an ext over angzarr.max_payload_size';
+    'refuses an ext that is too large or could not be read again';
 
 CREATE FUNCTION angzarr._check_cause(cause angzarr.cause)
 RETURNS void

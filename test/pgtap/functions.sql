@@ -33,6 +33,7 @@ SELECT set_eq('functions', $$VALUES
     ('_check_divergence(text, text, bigint) -> void', 'plpgsql ss'),
     ('_check_ext(bytea) -> void', 'plpgsql ss'),
     ('_depth_after(angzarr.cause) -> integer', 'plpgsql ss'),
+    ('_is_any(bytea) -> boolean', 'plpgsql is'),
     ('_origin(angzarr.cause) -> setof record', 'plpgsql ss'),
     ('_check_domain(text) -> void', 'plpgsql is'),
     ('_check_grant(text, text) -> void', 'plpgsql ss'),

@@ -151,9 +151,19 @@ SELECT DISTINCT ext FROM angzarr.book('append', '00000000-0000-0000-0000-0000000
 WHERE sequence < 2;
 -- It may have angzarr.max_payload_size bytes, not one more.
 SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 3,
-    ARRAY[:added], ext => decode(repeat('00', 262144), 'hex'));
+    ARRAY[:added], ext => '\x12fcff0f' || decode(repeat('00', 262140), 'hex'));
 SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 4,
     ARRAY[:added], ext => decode(repeat('00', 262145), 'hex'));
+\echo :LAST_ERROR_SQLSTATE
+
+-- What nobody could read again is no ext: not an Any, cut off, or with a field it has not.
+SELECT angzarr.append('append', '00000000-0000-0000-0000-00000000a009', 4, ARRAY[:added], ext => '\xff');
+\echo :LAST_ERROR_SQLSTATE
+SELECT v, angzarr._is_any(v::bytea)
+FROM unnest('{"",\\x0a0141,\\x0a01411200,\\x12020102,\\x0a0241,\\x0a,\\x0a01ff,\\x0a0100,\\x1a00,\\x120580,\\x12808080808000,\\x0a014112}'::text[]) AS v;
+SELECT * FROM angzarr.append_batch(
+    '{00000000-0000-0000-0000-00000000a009}', '{append}', '{""}', '{4}', '{0}', '{2026-01-01}', '{""}', '{t.E}',
+    ARRAY['x']::bytea[], '{NULL}', ARRAY['\xff']::bytea[], '{f}', '{0}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}');
 \echo :LAST_ERROR_SQLSTATE
 
 -- A cause is kept, and the events are one deeper than it.

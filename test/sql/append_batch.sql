@@ -85,7 +85,7 @@ INSERT INTO pages (root, sequence, page, created_at, correlation_id, type_url, p
                    external, ext, isolated, depth, source_domain, source_edition,
                    source_root, source_sequence, source_component)
 VALUES (pg_temp.root(10), 0, 0, '2030-01-02 03:04:05.678901+00', 'c-1', '/shop.A', 'a',
-        '', 'x', true, 3, 'cart', '', pg_temp.root(1), 4294967295, 'saga-1'),
+        '', '\x0a0178', true, 3, 'cart', '', pg_temp.root(1), 4294967295, 'saga-1'),
        (pg_temp.root(10), 1, 1, NULL, 'c-1', '', '', 'ref', '', false, 0, NULL, NULL,
         NULL, NULL, NULL);
 SELECT * FROM pg_temp.run_batch('append_batch');
