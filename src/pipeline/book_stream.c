@@ -267,17 +267,18 @@ begin_book(AzBookStream *stream)
 	AzJob	   *job = &stream->job;
 	const AzPlan *plan = &stream->plan.plan;
 	AzAggregate shown = plan->aggregate;
+	const AzDivergence *said;
 	AzReadWish *read = &stream->read;
 
 	/* The cover shows what the client's does, not where the edition begins. */
 	shown.has_divergence = stream->selection.aggregate.has_divergence;
 	shown.divergence = stream->selection.aggregate.divergence;
-	for (size_t i = 0; i < stream->selection.n_divergences; i++)
-		if (strcmp(stream->selection.divergences[i].domain, shown.domain) == 0)
-		{
-			shown.has_divergence = true;
-			shown.divergence = stream->selection.divergences[i].sequence;
-		}
+	said = az_selection_divergence(&stream->selection, shown.domain);
+	if (said != NULL)
+	{
+		shown.has_divergence = true;
+		shown.divergence = said->sequence;
+	}
 	stream->cover = az_cover_make(&shown, is_correlated(stream) ?
 								  stream->selection.correlation_id :
 								  plan->correlation_id,

@@ -8,6 +8,8 @@
 
 static bool read_divergences(const PbCover *cover, AzSelection *selection,
 							 AzArena *arena);
+static int	compare_domains(const void *left, const void *right);
+static int	compare_places(const void *left, const void *right);
 static void read_range(const PbSequenceRange *range, AzSelection *selection);
 static bool read_sequences(const PbSequenceSet *set, AzSelection *selection,
 						   AzArena *arena);
@@ -70,7 +72,28 @@ az_selection_load_point(const PbTemporalQuery *point, AzLoadWish *load)
 	az_selection_load(&selection, load);
 }
 
-/* Main has none. */
+const AzDivergence *
+az_selection_divergence(const AzSelection *selection, const char *domain)
+{
+	const AzDivergence wanted = {.domain = domain};
+
+	if (selection->n_divergences == 0)
+		return NULL;
+	return bsearch(&wanted, selection->divergences, selection->n_divergences,
+				   sizeof(AzDivergence), compare_domains);
+}
+
+static int
+compare_domains(const void *left, const void *right)
+{
+	return strcmp(((const AzDivergence *) left)->domain,
+				  ((const AzDivergence *) right)->domain);
+}
+
+/*
+ * By domain, each once; of two for one domain the first one counts.  Main has
+ * none.  A cover may hold as many as its message has room for.
+ */
 static bool
 read_divergences(const PbCover *cover, AzSelection *selection, AzArena *arena)
 {
@@ -78,26 +101,38 @@ read_divergences(const PbCover *cover, AzSelection *selection, AzArena *arena)
 	cover->edition->n_divergences;
 	AzDivergence *divergences = az_arena_array(arena, count + 1,
 											   sizeof(AzDivergence));
+	PbDomainDivergence ***places = az_arena_array(arena, count + 1,
+												  sizeof(*places));
 
-	if (divergences == NULL)
+	if (divergences == NULL || places == NULL)
 		return false;
-	/* Of two for one domain the first one counts. */
+	for (size_t i = 0; i < count; i++)
+		places[i] = &cover->edition->divergences[i];
+	qsort(places, count, sizeof(*places), compare_places);
 	for (size_t i = 0; i < count; i++)
 	{
-		const PbDomainDivergence *said = cover->edition->divergences[i];
-		AzDivergence *last = &divergences[selection->n_divergences];
-		AzDivergence *known = divergences;
+		const PbDomainDivergence *said = *places[i];
+		AzDivergence *next = &divergences[selection->n_divergences];
 
-		while (known < last && strcmp(known->domain, said->domain) != 0)
-			known++;
-		if (known < last)
+		if (next > divergences && strcmp(next[-1].domain, said->domain) == 0)
 			continue;
-		last->domain = said->domain;
-		last->sequence = said->sequence;
+		next->domain = said->domain;
+		next->sequence = said->sequence;
 		selection->n_divergences++;
 	}
 	selection->divergences = divergences;
 	return true;
+}
+
+/* By domain; of one domain by where the cover has it. */
+static int
+compare_places(const void *left, const void *right)
+{
+	PbDomainDivergence **a = *(PbDomainDivergence **const *) left;
+	PbDomainDivergence **b = *(PbDomainDivergence **const *) right;
+	int			order = strcmp((*a)->domain, (*b)->domain);
+
+	return order != 0 ? order : (a > b) - (a < b);
 }
 
 static void

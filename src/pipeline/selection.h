@@ -14,6 +14,10 @@
 extern bool az_selection_read(const PbQuery *query, AzSelection *selection,
 							  AzArena *arena, AzError *error);
 
+/* What the cover says of that domain; NULL: nothing. */
+extern const AzDivergence *az_selection_divergence(const AzSelection *selection,
+												   const char *domain);
+
 /* Whether one load answers it: pages of one aggregate, one after the other. */
 extern bool az_selection_is_plain(const PbQuery *query);
 

@@ -22,7 +22,7 @@ typedef struct AzSelection
 	AzAggregate aggregate;		/* domain "" and no root: any */
 	bool		has_root;
 	const char *correlation_id; /* only pages with it; "" = all */
-	const AzDivergence *divergences;	/* of the edition */
+	const AzDivergence *divergences;	/* of the edition, by domain */
 	size_t		n_divergences;
 	int64_t    *sequences;		/* only these, rising; none: all */
 	size_t		n_sequences;

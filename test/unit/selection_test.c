@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -203,8 +204,10 @@ the_first_divergence_of_each_domain_counts_and_main_has_none(void **state)
 	cover.edition = &edition;
 	read_query();
 	assert_int_equal(selection.n_divergences, 2);
-	assert_string_equal(selection.divergences[1].domain, "cart");
-	assert_int_equal(selection.divergences[1].sequence, 2);
+	assert_string_equal(selection.divergences[0].domain, "cart");
+	assert_int_equal(selection.divergences[0].sequence, 2);
+	assert_int_equal(az_selection_divergence(&selection, "order")->sequence, 1);
+	assert_null(az_selection_divergence(&selection, "card"));
 	assert_true(selection.aggregate.has_divergence);
 	assert_int_equal(selection.aggregate.divergence, 1);
 	edition.name = (char *) "angzarr";
@@ -212,6 +215,35 @@ the_first_divergence_of_each_domain_counts_and_main_has_none(void **state)
 	read_query();
 	assert_int_equal(selection.n_divergences, 0);
 	assert_false(selection.aggregate.has_divergence);
+}
+
+/* Compared each with each they would take minutes. */
+static void
+divergences_that_fill_a_message_are_read_in_no_time(void **state)
+{
+	size_t		count = 400000;
+	PbEdition	edition = PB_EDITION_INIT;
+	PbDomainDivergence *said = az_arena_array(arena, count, sizeof(*said));
+	PbDomainDivergence **list = az_arena_array(arena, count, sizeof(*list));
+	clock_t		begun = clock();
+
+	assert_non_null(said);
+	assert_non_null(list);
+	for (size_t i = 0; i < count; i++)
+	{
+		pb_domain_divergence_init(&said[i]);
+		said[i].domain = az_arena_format(arena, "d%zu", i);
+		said[i].sequence = (uint32_t) i;
+		list[i] = &said[i];
+	}
+	edition.name = (char *) "what-if";
+	edition.divergences = list;
+	edition.n_divergences = count;
+	cover.edition = &edition;
+	read_query();
+	assert_int_equal(selection.n_divergences, count);
+	assert_int_equal(az_selection_divergence(&selection, "d7")->sequence, 7);
+	assert_true((clock() - begun) / CLOCKS_PER_SEC < 10);
 }
 
 static void
@@ -256,6 +288,7 @@ main(void)
 		TEST(a_load_can_be_of_a_point_or_of_now),
 		TEST(a_correlation_id_has_no_snapshot_and_may_have_no_root),
 		TEST(the_first_divergence_of_each_domain_counts_and_main_has_none),
+		TEST(divergences_that_fill_a_message_are_read_in_no_time),
 		TEST(without_memory_it_says_so),
 	};
 
