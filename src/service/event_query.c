@@ -219,7 +219,7 @@ start_next(AzServiceCall *call)
 
 	if (waiting.len == 0)
 	{
-		if (az_services_is_stopping(call->services))
+		if (!own->is_half_closed && az_services_is_stopping(call->services))
 			az_error_set(&error, NULL, AZ_UNAVAILABLE,
 						 "the server is stopping");
 		if (own->is_half_closed || error.code != AZ_OK)

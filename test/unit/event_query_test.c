@@ -713,6 +713,19 @@ a_server_that_stops_answers_what_was_asked_and_ends(void **state)
 	assert_ended(AZ_UNAVAILABLE, "stopping");
 }
 
+static void
+who_asked_all_before_the_server_stops_ends_well(void **state)
+{
+	put(&order, "a", 1);
+	open_call(METHOD("Synchronize"));
+	send_query();
+	send_query();
+	az_service_events.half_closed(services, call);
+	az_services_stop(services);
+	run();
+	assert_ok(2);
+}
+
 /* ---- GetAggregateRoots ---- */
 
 static void
@@ -804,6 +817,7 @@ main(void)
 		TEST(a_bad_query_ends_it_after_the_answers_before_it),
 		TEST(no_query_is_begun_while_answers_wait_for_the_client),
 		TEST(a_server_that_stops_answers_what_was_asked_and_ends),
+		TEST(who_asked_all_before_the_server_stops_ends_well),
 		TEST(every_aggregate_of_main_comes_once),
 		TEST(roots_wait_for_the_client_and_end_with_the_last),
 		TEST(roots_of_a_failing_database_end_with_its_error),
