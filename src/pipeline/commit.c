@@ -68,6 +68,8 @@ judge(AzCommit *commit, AzJob *job, const AzTarget *target)
 			job->error = append->wish.error;
 			return AZ_COMMIT_FAILED;
 		default:
+			/* Who has got through and comes again is parked anew. */
+			commit->parked_until_us = 0;
 			break;
 	}
 	if (append->repeated)

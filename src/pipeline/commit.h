@@ -11,7 +11,7 @@
 typedef struct AzCommit
 {
 	AzAppendWish append;		/* fill its aggregate, events, key, snapshot */
-	int64_t		parked_until_us;	/* 0 = was not parked yet */
+	int64_t		parked_until_us;	/* 0 = is not parked */
 } AzCommit;
 
 typedef enum AzCommitOutcome
