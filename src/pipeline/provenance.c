@@ -13,6 +13,11 @@
 #include "codec/book.h"
 #include "pipeline/validate.h"
 
+#define MAX_COMPONENT 64		/* bytes, as a registered name has at most */
+
+static bool check_component(const char *component, const char *path,
+							AzArena *arena, AzError *error);
+
 bool
 az_provenance_key(const PbAngzarrDeferredSequence *deferred, const char *kind,
 				  const char *path, AzKey *key, AzArena *arena,
@@ -25,7 +30,8 @@ az_provenance_key(const PbAngzarrDeferredSequence *deferred, const char *kind,
 
 	if (cover_path == NULL)
 		return az_error_out_of_memory(error);
-	if (!az_validate_cover(deferred->source, cover_path, arena, error))
+	if (!az_validate_cover(deferred->source, cover_path, arena, error) ||
+		!check_component(deferred->source_component, path, arena, error))
 		return false;
 	az_cover_read(deferred->source, &source);
 	az_uuid_text(source.root, root);
@@ -39,6 +45,19 @@ az_provenance_key(const PbAngzarrDeferredSequence *deferred, const char *kind,
 	key->bytes = az_bytes_of(text);
 	text[0] = '\0';
 	return true;
+}
+
+/* It is stored with each event that comes of it. */
+static bool
+check_component(const char *component, const char *path, AzArena *arena,
+				AzError *error)
+{
+	size_t		len = strlen(component);
+
+	return len <= MAX_COMPONENT ||
+		az_error_set(error, arena, AZ_INVALID_ARGUMENT,
+					 "%s.source_component has %zu bytes, the name of a component has at most %d",
+					 path, len, MAX_COMPONENT);
 }
 
 const AzCause *

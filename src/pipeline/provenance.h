@@ -10,7 +10,8 @@
  * The key of what a component emitted: kind, source (domain, edition, root,
  * sequence), component, index.  INVALID_ARGUMENT naming the field by "path"
  * ("command.pages[0].header.angzarr_deferred") when the source is not a
- * whole cover.  Borrows nothing from the message.
+ * whole cover, or the component longer than a name can be.  Borrows nothing
+ * from the message.
  */
 extern bool az_provenance_key(const PbAngzarrDeferredSequence *deferred,
 							  const char *kind, const char *path, AzKey *key,

@@ -92,6 +92,24 @@ a_source_that_is_not_whole_has_no_key(void **state)
 }
 
 static void
+a_component_that_no_name_can_be_has_no_key(void **state)
+{
+	char		name[66];
+	AzKey		key;
+
+	memset(name, 'x', sizeof(name));
+	name[65] = '\0';
+	deferred.source_component = name;
+	assert_false(az_provenance_key(&deferred, "command", "page.deferred", &key,
+								   arena, &error));
+	assert_int_equal(error.code, AZ_INVALID_ARGUMENT);
+	assert_non_null(strstr(error.message,
+						   "page.deferred.source_component has 65 bytes"));
+	name[64] = '\0';
+	assert_int_equal(key_of("command").bytes.data[0], 0);
+}
+
+static void
 the_cause_is_the_source_the_sequence_and_the_component(void **state)
 {
 	const AzCause *cause = az_provenance_cause(&deferred, arena);
@@ -123,6 +141,7 @@ main(void)
 		TEST(a_key_holds_every_part_and_no_external_id_can_be_it),
 		TEST(main_has_one_form_in_a_key),
 		TEST(a_source_that_is_not_whole_has_no_key),
+		TEST(a_component_that_no_name_can_be_has_no_key),
 		TEST(the_cause_is_the_source_the_sequence_and_the_component),
 		TEST(without_memory_there_is_neither_key_nor_cause),
 	};
