@@ -30,6 +30,7 @@ static const AzWishKind *const kinds[] = {
 };
 
 #define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */
+#define LOST_RACE "23505"		/* SQLSTATE: unique violation */
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static size_t take_wishes(AzTick *tick, AzJobs *jobs);
@@ -41,6 +42,7 @@ static bool run_kinds(AzTick *tick, const size_t ends[N_KINDS], bool safely,
 static bool run_kind(AzTick *tick, const AzWishKind *kind, AzWish **wishes,
 					 size_t count, bool safely, AzError *error);
 static size_t run_each(AzTick *tick, AzJobs *jobs, size_t count);
+static bool run_patiently(AzTick *tick, AzWish *wish, AzError *error);
 static bool run_alone(AzTick *tick, AzWish *wish, AzError *error);
 static void put_back(AzTick *tick, AzJobs *jobs, size_t first, size_t count);
 static void fail_wish(AzWish *wish, const AzError *error);
@@ -189,7 +191,7 @@ run_each(AzTick *tick, AzJobs *jobs, size_t count)
 	{
 		AzWish	   *wish = tick->wishes[i];
 		AzError		error = {0};
-		bool		fulfilled = run_alone(tick, wish, &error);
+		bool		fulfilled = run_patiently(tick, wish, &error);
 		bool		was_locked = strcmp(error.sqlstate, LOCK_TIMEOUT) == 0;
 		size_t		run = wish->kind->is_patient ? i + 1 : i;
 
@@ -205,6 +207,22 @@ run_each(AzTick *tick, AzJobs *jobs, size_t count)
 		}
 	}
 	return count;
+}
+
+/*
+ * Whoever meets here what somebody else has committed since the look, once
+ * more: the next look finds it.
+ */
+static bool
+run_patiently(AzTick *tick, AzWish *wish, AzError *error)
+{
+	if (run_alone(tick, wish, error))
+		return true;
+	if (!wish->kind->is_patient || strcmp(error->sqlstate, LOST_RACE) != 0)
+		return false;
+	memset(error, 0, sizeof(*error));
+	az_arena_reset(tick->scratch);
+	return run_alone(tick, wish, error);
 }
 
 static bool

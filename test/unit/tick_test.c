@@ -191,6 +191,36 @@ a_race_lost_in_the_batch_is_run_again_in_its_safe_form(void **state)
 	assert_int_equal(done_order, 2);
 }
 
+static int	races;				/* that are lost from now on */
+
+static void
+lose_race(MemoryDb *of, AzStatementId statement)
+{
+	AzAggregate raced = aggregate(1);
+
+	if (statement == AZ_STATEMENT_APPEND_PROBED ||
+		statement == AZ_STATEMENT_APPEND)
+		memory_db_poison(of, &raced, races-- > 0 ? "23505" : NULL);
+}
+
+/* Twice in the batch, once alone: it may have been another one each time. */
+static void
+a_race_lost_alone_too_is_run_once_more_and_then_fails(void **state)
+{
+	memory->before = lose_race;
+	races = 3;
+	want_append(1, 0);
+	az_tick_run(&tick, &jobs);
+	assert_int_equal(orders[1].append.wish.outcome, AZ_WISH_FULFILLED);
+	assert_int_equal(stored(1), 1);
+	races = 4;
+	want_append(1, 1);
+	az_tick_run(&tick, &jobs);
+	assert_int_equal(orders[1].append.wish.outcome, AZ_WISH_FAILED);
+	assert_string_equal(orders[1].append.wish.error.sqlstate, "23505");
+	assert_int_equal(races, 0);
+}
+
 static void
 only_the_one_at_fault_fails_when_the_batch_does(void **state)
 {
@@ -389,6 +419,7 @@ main(void)
 		TEST(a_load_sees_what_the_same_tick_appended),
 		TEST(one_that_was_overtaken_fails_no_other),
 		TEST(a_race_lost_in_the_batch_is_run_again_in_its_safe_form),
+		TEST(a_race_lost_alone_too_is_run_once_more_and_then_fails),
 		TEST(only_the_one_at_fault_fails_when_the_batch_does),
 		TEST(a_commit_that_fails_stores_nothing_and_is_tried_again),
 		TEST(a_lock_in_the_way_keeps_a_tick_short_and_fails_no_append),
