@@ -305,6 +305,7 @@ when_and_where_an_event_stands_is_not_for_the_upcaster_to_say(void **state)
 	change = forget_the_time;
 	assert_int_equal(world_handle(world, world_command(world)).code, AZ_OK);
 	book = world->last->events;
+	assert_non_null(book->pages[0]->created_at);
 	assert_int_equal(book->pages[0]->created_at->seconds, 1600000000);
 	assert_int_equal(book->pages[1]->created_at->seconds, 1700000000);
 	assert_int_equal(book->pages[1]->created_at->nanos, 7000);
@@ -605,6 +606,113 @@ a_command_that_is_run_again_has_its_new_book_upcast_too(void **state)
 	assert_int_equal(world_stored(world), 5);
 }
 
+/* ---- books for facts and for speculative commands ---- */
+
+static void
+a_fact_is_handled_on_upcast_events_and_recorded_as_it_is(void **state)
+{
+	PbEventBook *prior;
+
+	put_events(2);
+	change = rename_types;
+	/* Without the method the facts are appended themselves. */
+	assert_int_equal(world_record(world, world_fact(world)).code, AZ_OK);
+	assert_int_equal(times_asked, 1);
+	prior = world->last_fact->prior_events;
+	assert_int_equal(prior->n_pages, 2);
+	assert_int_equal(prior->next_sequence, 2);
+	assert_string_equal(prior->pages[0]->event->type_url, "/shop.ItemAddedV2");
+	assert_string_equal(prior->pages[1]->event->type_url, "/shop.ItemAddedV2");
+	assert_string_equal(world->last_fact->facts->pages[0]->event->type_url,
+						"/shop.PaymentReceived");
+	assert_string_equal(stored(1)->type_url, "/shop.ItemAdded");
+	assert_string_equal(stored(2)->type_url, "/shop.PaymentReceived");
+}
+
+static void
+a_fact_that_nobody_handles_needs_no_upcaster(void **state)
+{
+	PbEventRequest *request = world_fact(world);
+
+	put_events(2);
+	refuse = true;
+	request->skip_handler = true;
+	assert_int_equal(world_record(world, request).code, AZ_OK);
+	assert_int_equal(times_asked, 0);
+	assert_int_equal(world_stored(world), 3);
+	/* Nor does its repeat: what is answered is what is stored. */
+	request->skip_handler = false;
+	assert_int_equal(world_record(world, request).code, AZ_OK);
+	assert_int_equal(times_asked, 0);
+	assert_int_equal(world_stored(world), 3);
+}
+
+static void
+a_fact_whose_book_cannot_be_upcast_is_not_recorded(void **state)
+{
+	Reply		reply;
+
+	put_events(2);
+	change = drop_the_last;
+	reply = world_record(world, world_fact(world));
+	assert_int_equal(reply.code, AZ_INTERNAL);
+	assert_non_null(strstr(reply.message, "answered 1 events, it was given 2"));
+	assert_null(world->last_fact);
+	assert_int_equal(world_stored(world), 2);
+	assert_int_equal(world->memory->kept.n_keys, 0);
+	change = rename_types;
+	assert_int_equal(world_record(world, world_fact(world)).code, AZ_OK);
+	assert_int_equal(world_stored(world), 3);
+}
+
+static Reply
+speculate_as_of(uint32_t sequence)
+{
+	PbSpeculateCommandHandlerRequest request =
+	PB_SPECULATE_COMMAND_HANDLER_REQUEST_INIT;
+	PbTemporalQuery point = PB_TEMPORAL_QUERY_INIT;
+
+	point.point_in_time_case = PB_TEMPORAL_QUERY_AS_OF_SEQUENCE;
+	point.as_of_sequence = sequence;
+	request.command = world_command(world)->command;
+	request.point_in_time = &point;
+	return world_speculate(world, &request);
+}
+
+static void
+a_speculative_command_meets_upcast_events_of_its_point(void **state)
+{
+	Reply		reply;
+	PbEventBook *given;
+
+	put_events(3);
+	change = rename_types;
+	reply = speculate_as_of(1);
+	assert_int_equal(reply.code, AZ_OK);
+	assert_int_equal(times_asked, 1);
+	assert_int_equal(asked->n_events, 2);
+	given = world->last->events;
+	assert_int_equal(given->n_pages, 2);
+	assert_string_equal(given->pages[0]->event->type_url, "/shop.ItemAddedV2");
+	assert_string_equal(given->pages[1]->event->type_url, "/shop.ItemAddedV2");
+	assert_string_equal(world_answer_book(world, &reply)->pages[0]->event->type_url,
+						"/shop.OrderCreated");
+	assert_int_equal(world_stored(world), 3);
+}
+
+static void
+a_speculative_command_whose_book_cannot_be_upcast_is_internal(void **state)
+{
+	Reply		reply;
+
+	put_events(3);
+	change = swap_two;
+	reply = speculate_as_of(2);
+	assert_int_equal(reply.code, AZ_INTERNAL);
+	assert_non_null(strstr(reply.message, "answered sequence 1 for event 0"));
+	assert_int_equal(times_handled, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -633,6 +741,11 @@ main(void)
 		TEST(what_cannot_be_upcast_for_replay_fails_the_command),
 		TEST(a_remembered_book_is_upcast_for_each_command),
 		TEST(a_command_that_is_run_again_has_its_new_book_upcast_too),
+		TEST(a_fact_is_handled_on_upcast_events_and_recorded_as_it_is),
+		TEST(a_fact_that_nobody_handles_needs_no_upcaster),
+		TEST(a_fact_whose_book_cannot_be_upcast_is_not_recorded),
+		TEST(a_speculative_command_meets_upcast_events_of_its_point),
+		TEST(a_speculative_command_whose_book_cannot_be_upcast_is_internal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,7 @@ func (s *suite) checkUpcasting() {
 	address, stop := startUpcaster()
 	defer stop()
 	s.checkUpcast(address)
+	s.checkUpcastForOthers(address)
 	s.checkUpcastFailures(address)
 	s.checkDisabledUpcaster(address)
 }
@@ -153,6 +154,49 @@ func (s *suite) checkUpcast(address string) {
 	given = calls[len(calls)-1].Request.GetEvents()
 	tap.Is(given.GetPages()[0].GetEvent().GetTypeUrl(), oldType,
 		"after the upcaster is unregistered business logic is given the pages as they are stored")
+}
+
+// checkUpcastForOthers is about the books that facts and speculative commands meet.
+func (s *suite) checkUpcastForOthers(address string) {
+	id := s.upcast("up-others", address, "")
+	response, err := s.record(fact("up-others", id, "payment-1"))
+	tap.OK(err == nil && numbers(response.GetEvents()) == "[3]" &&
+		response.GetEvents().GetPages()[0].GetEvent().GetTypeUrl() == "/test.Paid",
+		"a fact for a domain with an upcaster is recorded as it is", err, response)
+	given := s.peer.Facts("up-others")
+	prior := given[len(given)-1].GetPriorEvents()
+	tap.OK(numbers(prior) == "[0 1 2]" && allOfType(prior, newType),
+		"HandleFact is given the events before the fact as the upcaster made them", prior)
+
+	_, err = s.speculate(engine.Request("up-others", id, page(0)), asOf(1))
+	book := s.lastBook("up-others")
+	tap.OK(err == nil && numbers(book) == "[0 1]" && allOfType(book, newType),
+		"a speculative command meets the events of its point as the upcaster made them", err, book)
+
+	id = s.upcast("up-lost", address, "")
+	if _, err := s.SQL("SELECT angzarr.unregister('up-lost-upcaster'); SELECT angzarr.register_upcaster('up-lost', 'grpc://%s')",
+		s.down); err != nil {
+		tap.Bail("could not move the upcaster: %v", err)
+	}
+	called := len(s.peer.Facts("up-lost")) + len(s.peer.Calls("up-lost"))
+	_, recorded := s.record(fact("up-lost", id, "payment-1"))
+	_, speculated := s.speculate(engine.Request("up-lost", id, page(0)), nil)
+	tap.OK(status.Code(recorded) == codes.Internal && status.Code(speculated) == codes.Internal &&
+		len(s.peer.Facts("up-lost"))+len(s.peer.Calls("up-lost")) == called && s.events(id) == 3,
+		"a fact or a speculative command whose book cannot be upcast is INTERNAL, asks nobody and writes nothing",
+		recorded, speculated)
+	response, err = s.record(skipping(fact("up-lost", id, "payment-1")))
+	tap.OK(err == nil && numbers(response.GetEvents()) == "[3]",
+		"a fact that skips the handler needs no upcaster", err, response)
+}
+
+func allOfType(book *angzarrv1.EventBook, name string) bool {
+	for _, p := range book.GetPages() {
+		if p.GetEvent().GetTypeUrl() != name {
+			return false
+		}
+	}
+	return len(book.GetPages()) > 0
 }
 
 func (s *suite) checkUpcastFailures(address string) {

@@ -226,14 +226,14 @@ func (p *Peer) handleFact(x *exchange) {
 		return
 	}
 	domain := x.fact.GetFacts().GetCover().GetDomain()
+	p.mutex.Lock()
+	p.facts[domain] = append(p.facts[domain], x.fact)
+	p.mutex.Unlock()
 	behaviour, ok := FactBehaviours[domain]
 	if !ok {
 		x.status(codes.Unimplemented, "no method "+x.r.URL.Path, nil)
 		return
 	}
-	p.mutex.Lock()
-	p.facts[domain] = append(p.facts[domain], x.fact)
-	p.mutex.Unlock()
 	behaviour(x)
 }
 
