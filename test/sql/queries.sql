@@ -106,6 +106,11 @@ SELECT * FROM pg_temp.found('branch', edition => 'what-if');
 SELECT * FROM pg_temp.found('two', edition => 'what-if');
 SELECT * FROM pg_temp.found('two', edition => 'other', said_domains => '{q,r}', said => '{1,0}');
 SELECT count(*) FROM pg_temp.found('none');
+-- The first page decides, not the last one, where they were written by turns.
+SELECT pg_temp.put('00000000-0000-0000-0000-0000000000f2', 0, 1, 'turns', 'w');
+SELECT pg_temp.put('00000000-0000-0000-0000-0000000000f1', 0, 1, 'turns', 'w');
+SELECT pg_temp.put('00000000-0000-0000-0000-0000000000f2', 1, 1, 'turns', 'w');
+SELECT domain, root, last - first AS positions FROM pg_temp.found('turns');
 
 -- Roots: each aggregate with events on main once, page by page, also where its first events are gone.
 INSERT INTO angzarr.events (root, domain, sequence, created_at, type_url, payload)
