@@ -199,5 +199,16 @@ SELECT angzarr.unsubscribe(NULL);
 SELECT angzarr.subscribe('counter', ARRAY['ledger']);
 SELECT * FROM get('counter');
 
+-- What an edition had is delivered, and skipped once it has been deleted.
+SELECT angzarr.subscribe('reports', ARRAY['branching'], angzarr.horizon()) = angzarr.horizon() AS at_the_end;
+SELECT angzarr.append('branching', '00000000-0000-0000-0000-000000000001', -1,
+    ARRAY[angzarr.new_event('t.Said', 'what if')], edition => 'what-if');
+SELECT put('branching', 1, 'so be it');
+SELECT says FROM get('reports');
+SELECT angzarr.delete_edition('what-if', 'branching');
+SELECT says FROM get('reports');
+SELECT angzarr.ack('reports', max(at)) FROM get('reports');
+SELECT count(*) FROM angzarr.next_events('reports');
+
 \c regress
 DROP DATABASE regress_log;
