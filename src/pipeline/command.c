@@ -137,8 +137,8 @@ prepare(AzJob *job)
 							 job->arena, &job->error))
 		return AZ_STEP_FAILED;
 	cover = command->request->command->cover;
-	if (az_target_find(&command->target, cover, job) &&
-		az_terms_read(&command->terms, command->request, job) &&
+	if (az_terms_read(&command->terms, command->request, job) &&
+		az_target_find(&command->target, cover, job) &&
 		az_handler_correlate(job, cover))
 	{
 		job->aggregate = &command->target.aggregate;

@@ -120,10 +120,10 @@ prepare(AzJob *job)
 						  job->arena, &job->error))
 		return AZ_STEP_FAILED;
 	cover = fact->request->events->cover;
-	if (!az_target_find(&fact->target, cover, job) ||
-		!read_key(fact) ||
+	if (!read_key(fact) ||
 		!az_terms_mode(fact->request->sync_mode, NULL, &fact->is_isolated,
 					   job) ||
+		!az_target_find(&fact->target, cover, job) ||
 		!az_handler_correlate(job, cover))
 		return AZ_STEP_FAILED;
 	job->aggregate = &fact->target.aggregate;

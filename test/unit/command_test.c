@@ -463,6 +463,7 @@ a_key_and_its_events_are_kept_together_or_not_at_all(void **state)
 static void
 a_source_that_is_not_whole_is_refused_and_named(void **state)
 {
+	PbCommandRequest *request;
 	Reply		reply;
 
 	deferred.source = NULL;
@@ -477,6 +478,11 @@ a_source_that_is_not_whole_is_refused_and_named(void **state)
 	source.root = &source_root;
 	source.domain = (char *) "a/b";
 	reply = world_handle(world, deferred_command());
+	assert_error(&reply, AZ_INVALID_ARGUMENT, "angzarr_deferred.source.domain");
+	/* What is wrong with a request comes before who would handle it. */
+	request = deferred_command();
+	request->command->cover->domain = (char *) "nobody";
+	reply = world_handle(world, request);
 	assert_error(&reply, AZ_INVALID_ARGUMENT, "angzarr_deferred.source.domain");
 	assert_int_equal(world_stored(world), 0);
 }
