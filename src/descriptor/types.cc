@@ -1,54 +1,25 @@
-/*
- * The types of users' payloads, by libprotobuf: the one file that knows it.
- *
- * Every function of the header is a border: "guard" turns what the library
- * throws (memory, its own failed checks) into an error, so that nothing
- * passes through a frame of C.
- */
-extern "C"
-{
-#include "descriptor/types.h"
-}
+/* The types of users' payloads: files of descriptors, built and compared. */
+#include "descriptor/library.hpp"
 
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/api.pb.h>
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/empty.pb.h>
+#include <google/protobuf/field_mask.pb.h>
+#include <google/protobuf/source_context.pb.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/type.pb.h>
+#include <google/protobuf/wrappers.pb.h>
 
 #include <map>
 #include <memory>
 #include <set>
-#include <string>
-#include <vector>
 
-namespace pb = google::protobuf;
-
-struct AzTypes
-{
-	pb::DescriptorPool pool;
-	std::vector<std::string> names; /* of users' files */
-};
+using az_descriptor::guard;
 
 namespace
 {
-
-/* Runs a body that may throw; false with the error when it did. */
-template <typename Body>
-bool
-guard(AzError *error, Body body)
-{
-	try
-	{
-		return body();
-	}
-	catch (const std::bad_alloc &)
-	{
-		return az_error_out_of_memory(error);
-	}
-	catch (...)
-	{
-		return az_error_set(error, nullptr, AZ_INTERNAL,
-							"the library of descriptors met a fault of its own");
-	}
-}
 
 bool
 refuse(AzArena *arena, AzError *error, const std::string &text)
@@ -88,6 +59,50 @@ parse_set(AzBytes bytes, pb::FileDescriptorSet *set)
 		set->ParseFromArray(bytes.data, (int) bytes.len);
 }
 
+/*
+ * The files of well-known types, each after what it imports: the library
+ * brings them, so that they are there whoever imports them.
+ */
+const std::vector<const pb::FileDescriptor *> &
+well_known()
+{
+	static const std::vector<const pb::FileDescriptor *> files = {
+		pb::FileDescriptorProto::descriptor()->file(),
+		pb::Any::descriptor()->file(),
+		pb::SourceContext::descriptor()->file(),
+		pb::Type::descriptor()->file(),
+		pb::Api::descriptor()->file(),
+		pb::Duration::descriptor()->file(),
+		pb::Empty::descriptor()->file(),
+		pb::FieldMask::descriptor()->file(),
+		pb::Struct::descriptor()->file(),
+		pb::Timestamp::descriptor()->file(),
+		pb::StringValue::descriptor()->file()
+	};
+
+	return files;
+}
+
+/* The known files, and those of well-known types that are not among them. */
+bool
+parse_known(AzBytes bytes, pb::FileDescriptorSet *set)
+{
+	std::set<std::string> names;
+
+	if (!parse_set(bytes, set))
+		return false;
+	for (const pb::FileDescriptorProto &file : set->file())
+		names.insert(file.name());
+	for (const pb::FileDescriptor *file : well_known())
+	{
+		if (names.count(file->name()) > 0)
+			continue;
+		file->CopyTo(set->add_file());
+		file->CopyJsonNameTo(set->mutable_file(set->file_size() - 1));
+	}
+	return true;
+}
+
 std::set<std::string>
 names_of(const pb::FileDescriptorSet &set)
 {
@@ -118,7 +133,7 @@ split(AzBytes known, AzBytes bytes, AzArena *arena, AzTypesFile **files,
 	pb::FileDescriptorSet ours;
 	pb::FileDescriptorSet set;
 
-	if (!parse_set(known, &ours) || !parse_set(bytes, &set))
+	if (!parse_known(known, &ours) || !parse_set(bytes, &set))
 		return refuse(arena, error, "it is not an encoded FileDescriptorSet");
 	std::set<std::string> seen = names_of(ours);
 	*files = static_cast<AzTypesFile *>(
@@ -151,7 +166,7 @@ collect(AzBytes known, const AzTypesFile *files, size_t count, AzTypes *types,
 {
 	pb::FileDescriptorSet ours;
 
-	if (!parse_set(known, &ours))
+	if (!parse_known(known, &ours))
 		return refuse(arena, error, "the known files are not an encoded FileDescriptorSet");
 	for (const pb::FileDescriptorProto &file : ours.file())
 		(*all)[file.name()] = file;

@@ -21,7 +21,8 @@ typedef struct AzTypesFile
 
 /*
  * The files of an encoded FileDescriptorSet, but for those that "known", a
- * set too, has under the same name: those are ours, whatever a user sends.
+ * set too, has under the same name, and those of the well-known types: they
+ * are ours, whatever a user sends.
  * INVALID_ARGUMENT when either does not decode, a file has no name, or two
  * have the same one.
  */
@@ -29,8 +30,8 @@ extern bool az_types_split(AzBytes known, AzBytes set, AzArena *arena,
 						   AzTypesFile **files, size_t *count, AzError *error);
 
 /*
- * The types of these files and of the "known" ones; all of them, checked, or
- * NULL: INVALID_ARGUMENT naming file and fault, RESOURCE_EXHAUSTED when
+ * The types of these files, of the "known" ones and the well-known types; all
+ * of them, checked, or NULL: INVALID_ARGUMENT naming file and fault, RESOURCE_EXHAUSTED when
  * memory is out.  Nothing is borrowed.
  */
 extern AzTypes *az_types_create(AzBytes known, const AzTypesFile *files,
