@@ -71,3 +71,18 @@ CREATE TRIGGER descriptors_changed
     FOR EACH STATEMENT EXECUTE FUNCTION angzarr._components_changed();
 COMMENT ON TRIGGER descriptors_changed ON angzarr.descriptors IS
     'tells the engine';
+
+CREATE FUNCTION angzarr._descriptors_changed()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'angzarr_descriptors_changed'
+LANGUAGE C
+VOLATILE
+PARALLEL UNSAFE;
+COMMENT ON FUNCTION angzarr._descriptors_changed() IS
+    'makes every session forget the payload types that it has kept';
+
+CREATE TRIGGER descriptors_forgotten
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON angzarr.descriptors
+    FOR EACH STATEMENT EXECUTE FUNCTION angzarr._descriptors_changed();
+COMMENT ON TRIGGER descriptors_forgotten ON angzarr.descriptors IS
+    'tells the sessions';

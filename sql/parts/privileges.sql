@@ -14,7 +14,7 @@ BEGIN ATOMIC
     SELECT a.level, a.kind, unnest(a.names)
     FROM (VALUES
         ('reader', 'function', '{book,events_as_of,events_of,latest_snapshot,
-            next_sequence,root_of,uuid5,ack,horizon,next_events,_holders,
+            next_sequence,root_of,from_json,to_json,uuid5,ack,horizon,next_events,_holders,
             _workers}'::text[]),
         ('reader', 'table', '{editions,events,snapshots,subscriptions}'),
         ('writer', 'function', '{append,append_batch,append_once,create_edition,
