@@ -41,7 +41,7 @@ $old->safe_psql('shop', 'CREATE EXTENSION angzarr; CREATE ROLE app LOGIN');
 state_becomes($old, 'running', 'the old server has an engine');
 $old->safe_psql('shop', <<"SQL");
 SELECT angzarr.grant_access('app', 'writer');
-SELECT angzarr.append('order', '$root', 0, $new_event || $new_event || $new_event, correlation_id => 'c-1', ext => 'e');
+SELECT angzarr.append('order', '$root', 0, $new_event || $new_event || $new_event, correlation_id => 'c-1', ext => '\\x0a0165');
 SELECT angzarr.save_snapshot('order', '$root', 2, 'shop.State', 'all of it', retention => 'persist');
 SELECT angzarr.append('order', '$root', 3, $new_event, cause => ('order', '', '$root', 0, 'saga'));
 SELECT angzarr.append('order', '$root', 1, $new_event, 'what-if');
