@@ -157,19 +157,20 @@ func (l *load) readAll(ctx context.Context, query *angzarrv1.Query) error {
 	if err != nil {
 		return err
 	}
-	pages := 0
+	next := uint32(0)
 	for {
 		book, err := books.Recv()
-		if err == io.EOF && pages > 0 {
+		if err == io.EOF && next > 0 {
 			return nil
 		}
 		if err == io.EOF {
-			return fmt.Errorf("no page came for %v", query)
+			return fmt.Errorf("nothing came for %v", query)
 		}
 		if err != nil {
 			return err
 		}
-		pages += len(book.Pages)
+		// A snapshot may stand for all there is.
+		next = book.NextSequence
 	}
 }
 
