@@ -117,8 +117,9 @@ shows('one', 'worker, state', '0 running, 1 running', 'those beyond the setting 
 
 my $offset = -s $node->logfile;
 set('two', "listen_port = $port");
-set('two', 'workers = 2');
 set('two', "listen_addresses = '127.0.0.1'");
+# Only now, so that there is no second worker yet that would want the port too.
+set('two', 'workers = 2');
 my $in_use = "could not listen on 127.0.0.1, port $port: Address already in use";
 shows('two', 'worker, state, message', "0 absent $in_use",
 	'another database does not get in between: its first worker says that the port is in use');
