@@ -278,16 +278,21 @@ RETURNS TABLE (
     address text,
     deadline_ms bigint,
     send_snapshots boolean,
-    enabled boolean
+    enabled boolean,
+    inputs text,
+    max_attempts integer,
+    max_in_flight integer
 )
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
     -- _components() -> what the engine calls, in order of name
+    -- inputs: separated by commas, which no domain has.
     SELECT c.name, c.kind, c.domain, c.address,
         ceil(extract(epoch FROM c.deadline) * 1000)::bigint,
-        c.send_snapshots, c.enabled
+        c.send_snapshots, c.enabled, array_to_string(c.inputs, ','),
+        c.max_attempts, c.max_in_flight
     FROM angzarr.components AS c
     WHERE c.address IS NOT NULL
     ORDER BY c.name;

@@ -145,7 +145,7 @@ CREATE TABLE angzarr.processed (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT processed_pkey PRIMARY KEY (root, domain, edition, kind, digest),
     CONSTRAINT processed_kind_check CHECK (kind IN (
-        'command', 'fact', 'process-events',
+        'command', 'fact', 'process-events', 'reaction', 'settled',
         'rejection-notification', 'compensate-notification')),
     CONSTRAINT processed_sequence_check CHECK (
         (first_sequence IS NULL) = (last_sequence IS NULL)
@@ -164,7 +164,9 @@ COMMENT ON TABLE angzarr.processed IS
 COMMENT ON COLUMN angzarr.processed.root IS 'the aggregate it was done to';
 COMMENT ON COLUMN angzarr.processed.domain IS 'the domain it was done in';
 COMMENT ON COLUMN angzarr.processed.edition IS 'the timeline it was done on';
-COMMENT ON COLUMN angzarr.processed.kind IS 'what was delivered';
+COMMENT ON COLUMN angzarr.processed.kind IS
+    'what was delivered; reaction: what a component answered to an event; settled: a'
+    ' command of such an answer that was given up';
 COMMENT ON COLUMN angzarr.processed.digest IS
     '16 bytes of hash over the key: external id, or source and place of origin';
 COMMENT ON COLUMN angzarr.processed.first_sequence IS
@@ -304,7 +306,8 @@ CREATE TABLE angzarr.exceptions (
     next_attempt_at timestamptz,
     last_error text,
     CONSTRAINT exceptions_pkey PRIMARY KEY (component, position),
-    CONSTRAINT exceptions_state_check CHECK (state IN ('done', 'waiting', 'parked')),
+    CONSTRAINT exceptions_state_check CHECK (
+        state IN ('done', 'reserved', 'waiting', 'parked')),
     CONSTRAINT exceptions_attempts_check CHECK (attempts >= 0)
 ) WITH (autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.1);
 COMMENT ON TABLE angzarr.exceptions IS
@@ -312,7 +315,8 @@ COMMENT ON TABLE angzarr.exceptions IS
 COMMENT ON COLUMN angzarr.exceptions.component IS 'who was to get the event';
 COMMENT ON COLUMN angzarr.exceptions.position IS 'of the event';
 COMMENT ON COLUMN angzarr.exceptions.state IS
-    'done (ahead of the cursor), waiting (to be tried again) or parked';
+    'done (ahead of the cursor), reserved (a request is at it), waiting (to be tried'
+    ' again) or parked (behind one of its stream that waits)';
 COMMENT ON COLUMN angzarr.exceptions.root IS 'of the event''s stream';
 COMMENT ON COLUMN angzarr.exceptions.domain IS 'of the event''s stream';
 COMMENT ON COLUMN angzarr.exceptions.edition IS 'of the event''s stream';
@@ -328,6 +332,7 @@ CREATE TABLE angzarr.outbox (
     root uuid NOT NULL,
     domain text COLLATE "C" NOT NULL,
     edition text COLLATE "C" NOT NULL DEFAULT '',
+    digest uuid NOT NULL,
     envelope bytea NOT NULL,
     depth smallint NOT NULL DEFAULT 0,
     attempts integer NOT NULL DEFAULT 0,
@@ -335,8 +340,9 @@ CREATE TABLE angzarr.outbox (
     last_error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT outbox_pkey PRIMARY KEY (id),
+    CONSTRAINT outbox_digest_key UNIQUE (digest, kind),
     CONSTRAINT outbox_kind_check CHECK (kind IN (
-        'command', 'fact', 'rejection', 'compensate', 'notification')),
+        'rejection', 'compensate', 'notification')),
     CONSTRAINT outbox_attempts_check CHECK (attempts >= 0)
 ) WITH (autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX outbox_due_idx ON angzarr.outbox (next_attempt_at);
@@ -344,12 +350,16 @@ COMMENT ON TABLE angzarr.outbox IS
     'what must still be delivered; a row goes when that is done or given up';
 COMMENT ON COLUMN angzarr.outbox.id IS 'in order of recording';
 COMMENT ON COLUMN angzarr.outbox.kind IS
-    'command, fact, rejection, compensate or notification';
-COMMENT ON COLUMN angzarr.outbox.component IS 'whose answer it comes from';
+    'rejection (of a command), compensate, or notification (forwarded)';
+COMMENT ON COLUMN angzarr.outbox.component IS
+    'that issued the command it is about';
 COMMENT ON COLUMN angzarr.outbox.root IS 'of its target';
 COMMENT ON COLUMN angzarr.outbox.domain IS 'of its target';
 COMMENT ON COLUMN angzarr.outbox.edition IS 'of its target';
-COMMENT ON COLUMN angzarr.outbox.envelope IS 'encoded CommandBook or EventBook';
+COMMENT ON COLUMN angzarr.outbox.digest IS
+    '16 bytes of hash over the provenance: recorded again, it is still one';
+COMMENT ON COLUMN angzarr.outbox.envelope IS
+    'encoded CommandBook whose one command is the Notification';
 COMMENT ON COLUMN angzarr.outbox.depth IS 'of causation of what it will write';
 COMMENT ON COLUMN angzarr.outbox.attempts IS 'made so far';
 COMMENT ON COLUMN angzarr.outbox.next_attempt_at IS 'when it is due';

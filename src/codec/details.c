@@ -1,6 +1,9 @@
 /* google.rpc.Status details: ErrorInfo and RetryInfo for our own errors. */
 #include "codec/details.h"
 
+#include <string.h>
+
+#include "codec/book.h"
 #include "codec/decode.h"
 #include "codec/messages.h"
 #include "codec/utf8.h"
@@ -8,6 +11,8 @@
 #define ERROR_DOMAIN "angzarr.io"
 #define MAX_MESSAGE 1024		/* bytes, as in grpc-message */
 
+static const PbAny *find_detail(const AzError *error, const char *type,
+								AzArena *arena);
 static bool add_book(const AzErrorInfo *info, PbStatus *status, PbAny *any,
 					 AzArena *arena);
 static bool pack_error_info(const AzErrorInfo *info, PbAny *any,
@@ -53,6 +58,42 @@ az_details_rename(AzError *error, AzArena *arena)
 	status->message = az_utf8_clean(arena, error->message, MAX_MESSAGE);
 	if (status->message != NULL)
 		az_encode(status, arena, &error->details, NULL);
+}
+
+bool
+az_details_may_retry(const AzError *error, AzArena *arena)
+{
+	return find_detail(error, "google.rpc.RetryInfo", arena) != NULL;
+}
+
+const char *
+az_details_reason(const AzError *error, AzArena *arena)
+{
+	const PbAny *detail = find_detail(error, "google.rpc.ErrorInfo", arena);
+	const PbErrorInfo *info;
+	AzBytes		bytes;
+
+	if (detail == NULL)
+		return "";
+	bytes.data = detail->value.data;
+	bytes.len = detail->value.len;
+	info = az_decode(&pb_error_info_descriptor, bytes, arena, NULL);
+	return info != NULL ? info->reason : "";
+}
+
+/* The first detail of a type; NULL when there is none, or nothing decodes. */
+static const PbAny *
+find_detail(const AzError *error, const char *type, AzArena *arena)
+{
+	const PbStatus *status;
+
+	if (error->details.len == 0)
+		return NULL;
+	status = az_decode(&pb_status_descriptor, error->details, arena, NULL);
+	for (size_t i = 0; status != NULL && i < status->n_details; i++)
+		if (strcmp(az_type_name(status->details[i]->type_url), type) == 0)
+			return status->details[i];
+	return NULL;
 }
 
 /* As a further detail, if there is room; false when memory is out. */

@@ -31,4 +31,10 @@ extern void az_details_add(AzError *error, const AzErrorInfo *info,
  */
 extern void az_details_rename(AzError *error, AzArena *arena);
 
+/* Whether the status of an error carries a RetryInfo. */
+extern bool az_details_may_retry(const AzError *error, AzArena *arena);
+
+/* The reason of its ErrorInfo, in the arena; "" when there is none. */
+extern const char *az_details_reason(const AzError *error, AzArena *arena);
+
 #endif

@@ -21,9 +21,10 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 	[AZ_STATEMENT_COMPONENTS] = {
 		.name = "components",
 		.sql = "SELECT name, kind, domain, address, deadline_ms, "
-		"send_snapshots, enabled FROM angzarr._components()",
+		"send_snapshots, enabled, inputs, max_attempts, max_in_flight "
+		"FROM angzarr._components()",
 		.params = "",
-		.results = "TTTTIbb"
+		.results = "TTTTIbbTii"
 	},
 	[AZ_STATEMENT_DESCRIPTORS] = {
 		.name = "descriptors",

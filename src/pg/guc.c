@@ -50,10 +50,14 @@ static char *listen_addresses;
 static int	listen_port;
 static int	log_poll_interval_ms;
 static int	max_append_retries;
+static int	max_attempts;
 static int	max_batch_jobs;
 static int	max_batch_size_kb;
+static int	max_cascade_depth;
+static int	max_causation_depth;
 static int	max_connections;
 static int	max_control_frames;
+static int	max_deliveries;
 static int	max_header_size_kb;
 static int	max_inflight_calls;
 static int	max_jobs;
@@ -65,9 +69,13 @@ static int	max_query_sequences;
 static int	max_queued_calls;
 static int	max_reconnect_delay_ms;
 static int	max_resets;
+static int	max_retry_delay_ms;
 static int	max_status_details_kb;
 static int	max_streams;
+static int	outbox_max_attempts;
 static char *region;			/* read by the default of events.region */
+static int	retry_delay_ms;
+static char *saga_failure_domain;
 static char *socket_directory;
 static int	socket_permissions;
 static int	stream_chunk_kb;
@@ -116,18 +124,30 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.max_append_retries",
 		"Times that a command or fact is run again because another was faster.",
 	&max_append_retries, 5, 0, 1000, 0},
+	{"angzarr.max_attempts",
+		"Attempts to deliver an event, or to run a command of a reaction, in all.",
+	&max_attempts, 10, 1, 1000000, 0},
 	{"angzarr.max_batch_jobs",
 		"Jobs whose wishes one transaction fulfils.",
 	&max_batch_jobs, 1000, 1, 100000, 0},
 	{"angzarr.max_batch_size",
 		"Payload that one transaction appends.",
 	&max_batch_size_kb, 16384, 64, 512 * KB, GUC_UNIT_KB},
+	{"angzarr.max_cascade_depth",
+		"Commands that one request may cause behind one another while it waits.",
+	&max_cascade_depth, 16, 1, 1000, 0},
+	{"angzarr.max_causation_depth",
+		"Events that may cause one another in a row, so that cycles end.",
+	&max_causation_depth, 256, 1, 32000, 0},
 	{"angzarr.max_connections",
 		"Client connections at a time.",
 	&max_connections, 1000, 1, 1000000, 0},
 	{"angzarr.max_control_frames_per_second",
 		"PING and SETTINGS frames that one connection may send per second.",
 	&max_control_frames, 1000, 1, INT_MAX, 0},
+	{"angzarr.max_deliveries",
+		"Deliveries to one component at a time.",
+	&max_deliveries, 32, 1, 10000, 0},
 	{"angzarr.max_header_size",
 		"Metadata of one request or answer.",
 	&max_header_size_kb, 16, 1, KB, GUC_UNIT_KB},
@@ -164,6 +184,9 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.max_resets_per_second",
 		"Calls that one connection may give up per second.",
 	&max_resets, 100, 1, INT_MAX, 0},
+	{"angzarr.max_retry_delay",
+		"Pause before another attempt at a delivery from which on pauses no longer double.",
+	&max_retry_delay_ms, 60000, 1, INT_MAX, GUC_UNIT_MS},
 	{"angzarr.max_status_details",
 		"Details of a refused command that show the aggregate as it is.",
 	&max_status_details_kb, 6, 0, 64, GUC_UNIT_KB},
@@ -173,6 +196,12 @@ static const AzIntSetting int_settings[] = {
 	{"angzarr.notify_interval",
 		"Least time between two notifications of listeners.",
 	&az_guc_notify_interval_ms, 20, 0, 60000, GUC_UNIT_MS},
+	{"angzarr.outbox_max_attempts",
+		"Attempts to deliver a notification, in all.",
+	&outbox_max_attempts, 20, 1, 1000000, 0},
+	{"angzarr.retry_delay",
+		"Pause before a delivery is tried a second time; each further one is longer.",
+	&retry_delay_ms, 200, 1, INT_MAX, GUC_UNIT_MS},
 	{"angzarr.stream_chunk",
 		"One message of a book that is sent in pieces.",
 	&stream_chunk_kb, 1024, 1, 64 * KB, GUC_UNIT_KB},
@@ -191,6 +220,7 @@ static void define_permissions(void);
 static void define_fixed(void);
 static bool check_socket_directory(char **value, void **extra,
 								   GucSource source);
+static bool check_domain(char **value, void **extra, GucSource source);
 static const char *show_socket_permissions(void);
 static void fill_server_limits(AzServerLimits *limits);
 static void fill_client_limits(AzClientLimits *limits);
@@ -229,6 +259,15 @@ az_guc_engine_settings(AzEngineSettings *settings)
 	settings->jobs.max_jobs = max_jobs;
 	settings->jobs.subscriber_bytes = (size_t) subscriber_buffer_kb * KB;
 	settings->jobs.cache_bytes = (size_t) cache_size_kb * KB;
+	settings->jobs.max_attempts = max_attempts;
+	settings->jobs.max_deliveries = max_deliveries;
+	settings->jobs.max_causation_depth = max_causation_depth;
+	settings->jobs.max_cascade_depth = max_cascade_depth;
+	settings->jobs.outbox_max_attempts = outbox_max_attempts;
+	settings->jobs.retry_delay_us = retry_delay_ms * US_PER_MS;
+	settings->jobs.max_retry_delay_us = max_retry_delay_ms * US_PER_MS;
+	strlcpy(settings->jobs.saga_failure_domain, saga_failure_domain,
+			sizeof(settings->jobs.saga_failure_domain));
 	if (crash_after != NULL && crash_after[0] != '\0')
 		strlcpy(settings->jobs.crash_after, crash_after,
 				sizeof(settings->jobs.crash_after));
@@ -274,6 +313,11 @@ define_strings(void)
 							   "Region that events written here are marked with.",
 							   NULL, &region, "", PGC_SUSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomStringVariable("angzarr.saga_failure_domain",
+							   "Domain where compensations that failed are recorded.",
+							   NULL, &saga_failure_domain,
+							   "angzarr-saga-failures", PGC_SUSET, 0,
+							   check_domain, NULL, NULL);
 	DefineCustomStringVariable("angzarr.socket_directory",
 							   "Directory where the gRPC server makes its socket file; empty is none.",
 							   NULL, &socket_directory, "", PGC_SUSET, 0,
@@ -305,6 +349,20 @@ check_socket_directory(char **value, void **extra, GucSource source)
 	if (**value == '\0' || is_absolute_path(*value))
 		return true;
 	GUC_check_errdetail("The directory must be an absolute path.");
+	return false;
+}
+
+/* As the contract has it; one of the engine's own has no reader. */
+static bool
+check_domain(char **value, void **extra, GucSource source)
+{
+	bool		is_begun = strchr("abcdefghijklmnopqrstuvwxyz_", **value) != NULL;
+	size_t		len = strspn(*value, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	if (**value != '\0' && is_begun && len <= 64 && (*value)[len] == '\0' &&
+		strncmp(*value, "_angzarr", 8) != 0)
+		return true;
+	GUC_check_errdetail("A domain is a lower-case letter or \"_\", followed by at most 63 lower-case letters, digits, \"_\" and \"-\", and does not begin with \"_angzarr\".");
 	return false;
 }
 

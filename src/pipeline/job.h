@@ -28,6 +28,15 @@ typedef struct AzJobSettings
 	size_t		max_jobs;		/* running and waiting; subscribers, too */
 	size_t		subscriber_bytes;	/* that wait for one to read them */
 	size_t		cache_bytes;	/* 0 = no cache */
+	int			max_attempts;	/* to deliver an event or to run a command of
+								 * a reaction, in all */
+	int			max_deliveries; /* to one component at a time */
+	int			max_causation_depth;
+	int			max_cascade_depth;
+	int			outbox_max_attempts;	/* to deliver a notification, in all */
+	int64_t		retry_delay_us; /* before the second attempt */
+	int64_t		max_retry_delay_us; /* before any */
+	char		saga_failure_domain[65];
 	char		crash_after[64];	/* "pipeline/step" in test builds, or "" */
 } AzJobSettings;
 

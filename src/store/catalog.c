@@ -13,7 +13,8 @@
 /* Results of AZ_STATEMENT_COMPONENTS. */
 enum
 {
-	NAME, KIND, DOMAIN, ADDRESS, DEADLINE_MS, SEND_SNAPSHOTS, ENABLED
+	NAME, KIND, DOMAIN, ADDRESS, DEADLINE_MS, SEND_SNAPSHOTS, ENABLED, INPUTS,
+	MAX_ATTEMPTS, MAX_IN_FLIGHT
 };
 
 /* Results of AZ_STATEMENT_DESCRIPTORS. */
@@ -39,6 +40,9 @@ static const AzComponent *find(const AzCatalog *catalog, const char *kind,
 static AzComponent *copy_components(const AzRows *rows, AzArena *arena);
 static bool copy_component(AzComponent *component, const AzRows *rows,
 						   size_t row, AzArena *arena);
+static const char *const *copy_inputs(const AzRows *rows, size_t row,
+									  AzArena *arena);
+static int	number(const AzRows *rows, size_t row, int column);
 static const char *copy_text(const AzRows *rows, size_t row, int column,
 							 AzArena *arena);
 
@@ -113,6 +117,48 @@ const AzComponent *
 az_catalog_upcaster(const AzCatalog *catalog, const char *domain)
 {
 	return find(catalog, "upcaster", domain);
+}
+
+const AzComponent *
+az_catalog_owner(const AzCatalog *catalog, const char *domain)
+{
+	const AzComponent *owner = find(catalog, "aggregate", domain);
+
+	return owner != NULL ? owner : find(catalog, "process_manager", domain);
+}
+
+const AzComponent *
+az_catalog_named(const AzCatalog *catalog, const char *name)
+{
+	for (size_t i = 0; i < catalog->count; i++)
+		if (strcmp(catalog->components[i].name, name) == 0)
+			return &catalog->components[i];
+	return NULL;
+}
+
+const AzComponent *
+az_catalog_at(const AzCatalog *catalog, size_t i)
+{
+	return &catalog->components[i];
+}
+
+bool
+az_component_reacts(const AzComponent *component)
+{
+	return strcmp(component->kind, "saga") == 0 ||
+		strcmp(component->kind, "process_manager") == 0 ||
+		strcmp(component->kind, "projector") == 0;
+}
+
+bool
+az_component_listens(const AzComponent *component, const char *domain)
+{
+	if (component->inputs[0] == NULL)
+		return az_component_reacts(component);
+	for (const char *const *input = component->inputs; *input != NULL; input++)
+		if (strcmp(*input, domain) == 0)
+			return true;
+	return false;
 }
 
 const AzTypes *
@@ -196,8 +242,40 @@ copy_component(AzComponent *component, const AzRows *rows, size_t row,
 		component->deadline_us = az_rows_int(rows, row, DEADLINE_MS) * 1000;
 	component->send_snapshots = az_rows_int(rows, row, SEND_SNAPSHOTS) != 0;
 	component->enabled = az_rows_int(rows, row, ENABLED) != 0;
+	component->inputs = copy_inputs(rows, row, arena);
+	component->max_attempts = number(rows, row, MAX_ATTEMPTS);
+	component->max_in_flight = number(rows, row, MAX_IN_FLIGHT);
 	return component->name != NULL && component->kind != NULL &&
-		component->domain != NULL && component->address != NULL;
+		component->domain != NULL && component->address != NULL &&
+		component->inputs != NULL;
+}
+
+/* Separated by commas, which no domain has; NULL when memory is out. */
+static const char *const *
+copy_inputs(const AzRows *rows, size_t row, AzArena *arena)
+{
+	const char *text = copy_text(rows, row, INPUTS, arena);
+	const char **inputs;
+	char	   *rest = NULL;
+	size_t		count = 0;
+
+	if (text == NULL)
+		return NULL;
+	inputs = az_arena_array(arena, strlen(text) / 2 + 2, sizeof(char *));
+	if (inputs == NULL)
+		return NULL;
+	for (char *input = strtok_r((char *) text, ",", &rest); input != NULL;
+		 input = strtok_r(NULL, ",", &rest))
+		inputs[count++] = input;
+	return inputs;
+}
+
+/* Null reads as 0. */
+static int
+number(const AzRows *rows, size_t row, int column)
+{
+	return az_rows_is_null(rows, row, column) ? 0 :
+		(int) az_rows_int(rows, row, column);
 }
 
 /* Null reads as the empty text. */

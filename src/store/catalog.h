@@ -14,6 +14,10 @@ typedef struct AzComponent
 	int64_t		deadline_us;	/* of one call; 0 = angzarr.call_timeout */
 	bool		send_snapshots;
 	bool		enabled;
+	const char *const *inputs;	/* domains whose events it gets, ends with
+								 * NULL; none: every domain */
+	int			max_attempts;	/* 0 = angzarr.max_attempts */
+	int			max_in_flight;	/* 0 = angzarr.max_deliveries */
 } AzComponent;
 
 typedef struct AzCatalog AzCatalog;
@@ -45,6 +49,25 @@ extern const AzTypes *az_catalog_types(const AzCatalog *catalog);
 /* What makes today's events of a domain's old ones, or NULL. */
 extern const AzComponent *az_catalog_upcaster(const AzCatalog *catalog,
 											  const char *domain);
+
+/* The component of any kind that owns a domain (aggregate, process manager),
+ * or NULL. */
+extern const AzComponent *az_catalog_owner(const AzCatalog *catalog,
+										   const char *domain);
+
+/* The component with a name, or NULL. */
+extern const AzComponent *az_catalog_named(const AzCatalog *catalog,
+										   const char *name);
+
+/* All of them, in order of name: 0 .. az_catalog_count - 1. */
+extern const AzComponent *az_catalog_at(const AzCatalog *catalog, size_t i);
 extern size_t az_catalog_count(const AzCatalog *catalog);
+
+/* Whether events are delivered to it: saga, process manager or projector. */
+extern bool az_component_reacts(const AzComponent *component);
+
+/* Whether it gets the events of a domain. */
+extern bool az_component_listens(const AzComponent *component,
+								 const char *domain);
 
 #endif

@@ -49,7 +49,11 @@ world_create(void)
 		.max_message_bytes = 100000,.stream_chunk_bytes = 10000,
 		.call_timeout_us = 5000000,
 		.max_append_retries = 5,.max_status_details = 6144,.max_jobs = 1000,
-		.cache_bytes = 1000000
+		.cache_bytes = 1000000,
+		.max_attempts = 10,.max_deliveries = 32,.max_causation_depth = 256,
+		.max_cascade_depth = 16,.outbox_max_attempts = 20,
+		.retry_delay_us = 1000,.max_retry_delay_us = 100000,
+		.saga_failure_domain = "angzarr-saga-failures"
 	};
 	AzEngineSettings settings = {
 		.listen_addresses = "",.listen_port = 1310,.socket_mode = 0600,

@@ -25,6 +25,9 @@ typedef struct MemoryComponent
 	int64_t		deadline_ms;	/* 0 = null */
 	bool		full_books;		/* registered with send_snapshots => false */
 	bool		disabled;
+	const char *inputs;			/* separated by commas */
+	int			max_attempts;	/* 0 = null */
+	int			max_in_flight;	/* 0 = null */
 } MemoryComponent;
 
 /* A row of angzarr.processed; the key itself stands for its digest. */

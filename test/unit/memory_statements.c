@@ -107,6 +107,13 @@ memory_components(MemoryDb *memory, AzArena *arena, AzRows *rows,
 			put_null(&answer, 4);
 		put_int(&answer, 5, !component->full_books);
 		put_int(&answer, 6, !component->disabled);
+		put_text(&answer, 7, component->inputs);
+		put_int(&answer, 8, component->max_attempts);
+		if (component->max_attempts == 0)
+			put_null(&answer, 8);
+		put_int(&answer, 9, component->max_in_flight);
+		if (component->max_in_flight == 0)
+			put_null(&answer, 9);
 	}
 	return !answer.out_of_memory || memory_fail(error, "53200");
 }
