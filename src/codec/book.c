@@ -231,6 +231,25 @@ az_aggregate_text(const AzAggregate *aggregate, AzArena *arena)
 	return text != NULL ? text : aggregate->domain;
 }
 
+/* The zero byte between domain and edition is in neither. */
+bool
+az_aggregate_key(const AzAggregate *aggregate, AzArena *arena, AzBytes *key)
+{
+	size_t		domain_len = strlen(aggregate->domain) + 1;
+	size_t		edition_len = strlen(aggregate->edition);
+	uint8_t    *bytes = az_arena_alloc(arena,
+									   AZ_UUID_SIZE + domain_len + edition_len);
+
+	if (bytes == NULL)
+		return false;
+	memcpy(bytes, aggregate->root, AZ_UUID_SIZE);
+	memcpy(bytes + AZ_UUID_SIZE, aggregate->domain, domain_len);
+	memcpy(bytes + AZ_UUID_SIZE + domain_len, aggregate->edition, edition_len);
+	key->data = bytes;
+	key->len = AZ_UUID_SIZE + domain_len + edition_len;
+	return true;
+}
+
 void
 az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE], char text[AZ_UUID_TEXT_SIZE])
 {

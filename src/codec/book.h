@@ -48,6 +48,12 @@ extern void az_cover_read(const PbCover *cover, AzAggregate *aggregate);
 extern const char *az_aggregate_text(const AzAggregate *aggregate,
 									 AzArena *arena);
 
+/*
+ * Root, domain and edition as the key of a map; false when memory is out.
+ */
+extern bool az_aggregate_key(const AzAggregate *aggregate, AzArena *arena,
+							 AzBytes *key);
+
 /* A root as 8-4-4-4-12 hexadecimal digits and a zero byte. */
 extern void az_uuid_text(const uint8_t uuid[AZ_UUID_SIZE],
 						 char text[AZ_UUID_TEXT_SIZE]);

@@ -17,6 +17,15 @@
  */
 #define APPEND_TYPES "U*T*T*I*i*t*T*T*B*B*B*b*i*T*T*U*I*T*"
 
+/*
+ * An event for a component: which of those asked for, then the event, its
+ * depth, and state, attempts and next attempt of its exception.
+ */
+#define DELIVERY_COLUMNS "ordinal, at_position, root, domain, edition, " \
+	"divergence, sequence, created_at, correlation_id, type_url, payload, " \
+	"external, ext, depth, state, attempts, next_attempt_at "
+#define DELIVERY_TYPES "iIUTTIItTTBBBiTit"
+
 static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 	[AZ_STATEMENT_COMPONENTS] = {
 		.name = "components",
@@ -157,6 +166,60 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		"FROM angzarr._read_log($1, $2, $3, $4, $5)",
 		.params = "IIiIb",
 		.results = "IbIUTTIItTTBBB"
+	},
+	[AZ_STATEMENT_TAKE_LEASES] = {
+		.name = "take_leases",
+		.sql = "SELECT component FROM angzarr._take_leases($1) AS component",
+		.params = "T*",
+		.results = "T"
+	},
+	[AZ_STATEMENT_DROP_LEASES] = {
+		.name = "drop_leases",
+		.sql = "SELECT dropped FROM angzarr._drop_leases($1) AS dropped",
+		.params = "T*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_SUBSCRIPTIONS] = {
+		.name = "subscriptions",
+		.sql = "SELECT ordinal, epoch, at_position, status "
+		"FROM angzarr._subscription_states($1)",
+		.params = "T*",
+		.results = "iiIT"
+	},
+	[AZ_STATEMENT_HELD_STREAMS] = {
+		.name = "held_streams",
+		.sql = "SELECT ordinal, root, domain, edition, is_reserved, "
+		"next_attempt_at FROM angzarr._held_streams($1)",
+		.params = "T*",
+		.results = "iUTTbt"
+	},
+	[AZ_STATEMENT_READ_DELIVERIES] = {
+		.name = "read_deliveries",
+		.sql = "SELECT " DELIVERY_COLUMNS
+		"FROM angzarr._read_deliveries($1, $2, $3, $4, $5)",
+		.params = "T*I*i*I*I*",
+		.results = DELIVERY_TYPES
+	},
+	[AZ_STATEMENT_READ_HELD] = {
+		.name = "read_held",
+		.sql = "SELECT " DELIVERY_COLUMNS
+		"FROM angzarr._read_held($1, $2, $3, $4)",
+		.params = "T*U*T*T*",
+		.results = DELIVERY_TYPES
+	},
+	[AZ_STATEMENT_WRITE_CURSORS] = {
+		.name = "write_cursors",
+		.sql = "SELECT written FROM "
+		"angzarr._write_cursors($1, $2, $3, $4, $5, $6) AS written",
+		.params = "T*i*I*T*i*T*",
+		.results = "T"
+	},
+	[AZ_STATEMENT_WRITE_EXCEPTIONS] = {
+		.name = "write_exceptions",
+		.sql = "SELECT written FROM angzarr._write_exceptions($1, $2, $3, "
+		"$4, $5, $6, $7, $8, $9, $10) AS written",
+		.params = "T*i*I*T*U*T*T*i*t*T*",
+		.results = "I"
 	}
 };
 

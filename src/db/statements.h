@@ -25,6 +25,14 @@ typedef enum AzStatementId
 	AZ_STATEMENT_FILE_DEAD_LETTERS,
 	AZ_STATEMENT_HORIZON,		/* how far the log is settled */
 	AZ_STATEMENT_READ_LOG,		/* events of the log, in order */
+	AZ_STATEMENT_TAKE_LEASES,	/* of components that nobody delivers to */
+	AZ_STATEMENT_DROP_LEASES,
+	AZ_STATEMENT_SUBSCRIPTIONS, /* how far components have come */
+	AZ_STATEMENT_HELD_STREAMS,	/* of which something waits */
+	AZ_STATEMENT_READ_DELIVERIES,	/* events for many components */
+	AZ_STATEMENT_READ_HELD,		/* the next event of held streams */
+	AZ_STATEMENT_WRITE_CURSORS,
+	AZ_STATEMENT_WRITE_EXCEPTIONS,
 	AZ_STATEMENT_COUNT
 } AzStatementId;
 

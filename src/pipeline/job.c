@@ -15,6 +15,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "codec/book.h"
 
 #define FIRST_PAUSE_US 1000
 #define LONGEST_PAUSE_US 50000
@@ -39,7 +40,6 @@ static void call_done(void *owner, AzBytes answer, const AzError *status);
 static void end(AzJob *job);
 static bool enter_lane(AzJob *job);
 static AzLane *make_lane(const AzJob *job, AzBytes key);
-static bool lane_key(const AzJob *job, AzBytes *key);
 static void leave_lane(AzJob *job);
 static void free_job(AzJob *job);
 static void crash_point(const AzJob *job);
@@ -332,7 +332,7 @@ enter_lane(AzJob *job)
 
 	if (job->aggregate == NULL)
 		return true;
-	if (!lane_key(job, &key))
+	if (!az_aggregate_key(job->aggregate, job->arena, &key))
 	{
 		az_error_out_of_memory(&job->error);
 		end(job);
@@ -370,26 +370,6 @@ make_lane(const AzJob *job, AzBytes key)
 		return NULL;
 	}
 	return lane;
-}
-
-/* Root, domain and edition; the zero byte between them is in neither. */
-static bool
-lane_key(const AzJob *job, AzBytes *key)
-{
-	const AzAggregate *aggregate = job->aggregate;
-	size_t		domain_len = strlen(aggregate->domain) + 1;
-	size_t		edition_len = strlen(aggregate->edition);
-	uint8_t    *bytes = az_arena_alloc(job->arena,
-									   AZ_UUID_SIZE + domain_len + edition_len);
-
-	if (bytes == NULL)
-		return false;
-	memcpy(bytes, aggregate->root, AZ_UUID_SIZE);
-	memcpy(bytes + AZ_UUID_SIZE, aggregate->domain, domain_len);
-	memcpy(bytes + AZ_UUID_SIZE + domain_len, aggregate->edition, edition_len);
-	key->data = bytes;
-	key->len = AZ_UUID_SIZE + domain_len + edition_len;
-	return true;
 }
 
 /* Hands the lane to the next in line, or takes it away. */
