@@ -49,6 +49,45 @@ $$;
 COMMENT ON FUNCTION angzarr._check_address(text) IS
     'refuses an address that the engine could not call';
 
+CREATE FUNCTION angzarr._check_reserved(domain text)
+RETURNS void
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_reserved(domain): 22023 when it is one of the engine's own
+BEGIN
+    IF starts_with(domain, '_angzarr') THEN
+        RAISE EXCEPTION 'domain "%" is reserved', domain
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'Domains that begin with "_angzarr" are the engine''s own.',
+                  HINT = 'Choose another name for the domain.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_reserved(text) IS
+    'refuses a domain that belongs to the engine';
+
+CREATE FUNCTION angzarr._raise_subscribed(name text)
+RETURNS void
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _raise_subscribed(name): 42710, a program has subscribed under it
+BEGIN
+    RAISE EXCEPTION 'name "%" belongs to a subscription', name
+        USING ERRCODE = 'duplicate_object',
+              DETAIL = 'A program reads the log under this name.',
+              HINT = 'Give the component another name, or call angzarr.unsubscribe(name)'
+                     ' if nobody reads any more.';
+END
+$$;
+COMMENT ON FUNCTION angzarr._raise_subscribed(text) IS
+    'fails with 42710: a subscription has that name';
+
 CREATE FUNCTION angzarr._check_component(name text, domain text, kind text)
 RETURNS void
 LANGUAGE plpgsql
@@ -60,7 +99,7 @@ AS $$
 -- A domain has one owner, and may have one upcaster.
 #variable_conflict use_column
 DECLARE
-    _owner text;
+    _owner record;
 BEGIN
     IF name IS NULL OR length(name) > 64
         OR name COLLATE "C" !~ '^[a-z_][a-z0-9_-]*$' THEN
@@ -71,13 +110,8 @@ BEGIN
                   HINT = 'A name is a lower-case letter or "_", followed by lower-case'
                          ' letters, digits, "_" and "-".';
     END IF;
-    IF starts_with(domain, '_angzarr') THEN
-        RAISE EXCEPTION 'domain "%" is reserved', domain
-            USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = 'Domains that begin with "_angzarr" are the engine''s own.',
-                  HINT = 'Choose another name for the domain.';
-    END IF;
-    SELECT c.name INTO _owner FROM angzarr.components AS c
+    PERFORM angzarr._check_reserved(domain);
+    SELECT c.name, c.kind INTO _owner FROM angzarr.components AS c
     WHERE c.domain = _check_component.domain
         AND CASE WHEN _check_component.kind = 'upcaster' THEN c.kind = 'upcaster'
                  ELSE c.kind IN ('aggregate', 'process_manager') END;
@@ -85,18 +119,29 @@ BEGIN
         RAISE EXCEPTION 'domain "%" already has an %', domain,
                         CASE kind WHEN 'upcaster' THEN 'upcaster' ELSE 'owner' END
             USING ERRCODE = 'duplicate_object',
-                  DETAIL = format('It belongs to component "%s".', _owner),
-                  HINT = format('Call angzarr.unregister(%L) first; both in one'
-                                ' transaction move it without a gap.', _owner);
+                  DETAIL = format('It belongs to component "%s".', _owner.name),
+                  HINT = format(CASE _owner.kind WHEN 'process_manager'
+                      THEN 'Call angzarr.unregister(%L) first, which forgets how far it'
+                           ' has come; to move it, set its address in'
+                           ' angzarr.components.'
+                      ELSE 'Call angzarr.unregister(%L) first; both in one'
+                           ' transaction move it without a gap.' END, _owner.name);
     END IF;
     IF EXISTS (SELECT FROM angzarr.components AS c
                WHERE c.name = _check_component.name) THEN
         RAISE EXCEPTION 'component "%" is already registered', name
             USING ERRCODE = 'duplicate_object',
-                  DETAIL = format('It is registered for domain "%s".',
-                      (SELECT c.domain FROM angzarr.components AS c
-                       WHERE c.name = _check_component.name)),
+                  DETAIL = (SELECT CASE WHEN c.domain = ''
+                                THEN format('It is a %s.', c.kind)
+                                ELSE format('It is registered for domain "%s".',
+                                            c.domain) END
+                            FROM angzarr.components AS c
+                            WHERE c.name = _check_component.name),
                   HINT = 'Give another name, or unregister that one first.';
+    END IF;
+    IF EXISTS (SELECT FROM angzarr.subscriptions AS s
+               WHERE s.component = _check_component.name) THEN
+        PERFORM angzarr._raise_subscribed(name);
     END IF;
 END
 $$;
@@ -188,6 +233,253 @@ $$;
 COMMENT ON FUNCTION angzarr.register_upcaster(text, text, text, interval) IS
     'gives a domain''s events to business logic in the form that an upcaster makes';
 
+CREATE FUNCTION angzarr._check_inputs(inputs text[], kind text)
+RETURNS void
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_inputs(inputs, kind): 22023 unless a component may listen to these domains
+-- None at all is every domain for a projector, and refused for the others.
+DECLARE
+    _fault text;
+    _input text;
+BEGIN
+    _fault := CASE
+        WHEN inputs IS NULL THEN 'The array of domains is null.'
+        WHEN array_ndims(inputs) > 1
+            THEN format('The array has the dimensions %s.', array_dims(inputs))
+        WHEN cardinality(inputs) = 0 AND kind <> 'projector'
+            THEN 'The array of domains is empty.'
+    END;
+    IF _fault IS NOT NULL THEN
+        RAISE EXCEPTION 'invalid inputs of a %', replace(kind, '_', ' ')
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = _fault,
+                  HINT = CASE kind
+                      WHEN 'projector' THEN 'Give the domains whose events it gets as an'
+                          ' array of one dimension; empty is every domain.'
+                      ELSE 'Give the domains whose events it gets as an array of one'
+                          ' dimension.' END;
+    END IF;
+    PERFORM angzarr._check_domain(d) FROM unnest(inputs) AS d;
+    PERFORM angzarr._check_reserved(d) FROM unnest(inputs) AS d;
+    SELECT d INTO _input FROM unnest(inputs) AS d GROUP BY d HAVING count(*) > 1
+    ORDER BY d LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'domain "%" is named twice', _input
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('The inputs are %s.', array_to_string(inputs, ', ')),
+                  HINT = 'Name each domain once.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_inputs(text[], text) IS
+    'refuses domains that a component cannot listen to';
+
+CREATE FUNCTION angzarr._check_limits(max_attempts integer, max_in_flight integer)
+RETURNS void
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _check_limits(max_attempts, max_in_flight): 22023 unless in range, or null
+BEGIN
+    IF max_attempts NOT BETWEEN 1 AND 1000000 THEN
+        RAISE EXCEPTION 'invalid max_attempts %', max_attempts
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'It is 1 to 1000000 calls in all for one delivery.',
+                  HINT = 'Leave it null to use angzarr.max_attempts.';
+    ELSIF max_in_flight NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION 'invalid max_in_flight %', max_in_flight
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'It is 1 to 10000 deliveries at a time.',
+                  HINT = 'Leave it null to use angzarr.max_deliveries.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._check_limits(integer, integer) IS
+    'refuses limits of a component that are out of range';
+
+CREATE FUNCTION angzarr._begin_cursor(component text, from_position bigint)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _begin_cursor(component, from_position): from there on it gets its inputs' events
+-- Null: from now on, which is behind the position drawn last.
+#variable_conflict use_column
+DECLARE
+    _inputs text[];
+    _position bigint := coalesce(from_position, (
+        SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END
+        FROM angzarr.events_position_seq AS s));
+BEGIN
+    SELECT c.inputs INTO _inputs FROM angzarr.components AS c
+    WHERE c.name = _begin_cursor.component
+        AND c.kind IN ('saga', 'projector', 'process_manager');
+    IF NOT FOUND THEN
+        PERFORM angzarr._raise_unknown(_begin_cursor.component);
+    END IF;
+    PERFORM angzarr._check_subscribed(_inputs, _position);
+    INSERT INTO angzarr.subscriptions (component, domains, position, epoch)
+    VALUES (_begin_cursor.component, _inputs, _position,
+            nextval('angzarr.subscriptions_epoch_seq'))
+    ON CONFLICT ON CONSTRAINT subscriptions_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM angzarr._raise_subscribed(_begin_cursor.component);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._begin_cursor(text, bigint) IS
+    'makes the cursor of a component that was just registered';
+
+CREATE FUNCTION angzarr._forget_cursor(component text)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _forget_cursor(component): forgets how far it came, and its timers
+-- The cursor first: who writes exceptions has it locked.
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM angzarr.components AS c
+               WHERE c.name = _forget_cursor.component) THEN
+        RAISE EXCEPTION 'component "%" is registered', component
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Its cursor is forgotten with it.',
+                  HINT = 'Call angzarr.unregister(name).';
+    END IF;
+    DELETE FROM angzarr.subscriptions AS s
+    WHERE s.component = _forget_cursor.component;
+    DELETE FROM angzarr.exceptions AS x WHERE x.component = _forget_cursor.component;
+    DELETE FROM angzarr.timers AS t WHERE t.component = _forget_cursor.component;
+END
+$$;
+COMMENT ON FUNCTION angzarr._forget_cursor(text) IS
+    'forgets the cursor, exceptions and timers of a component that is gone';
+
+CREATE FUNCTION angzarr.register_projector(
+    name text,
+    inputs text[],
+    address text,
+    deadline interval DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    max_in_flight integer DEFAULT NULL,
+    from_position bigint DEFAULT 0
+)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- register_projector(name, inputs, address | deadline, max_attempts, max_in_flight,
+-- from_position) -> its name
+-- It gets the events of these domains, or of all when there are none, from the
+-- beginning unless told; a null position: from now on.
+BEGIN
+    PERFORM angzarr._check_component(name, NULL, 'projector');
+    PERFORM angzarr._check_inputs(inputs, 'projector');
+    PERFORM angzarr._check_address(address);
+    PERFORM angzarr._check_deadline(deadline);
+    PERFORM angzarr._check_limits(max_attempts, max_in_flight);
+    INSERT INTO angzarr.components
+        (name, kind, inputs, address, deadline, max_attempts, max_in_flight)
+    VALUES (name, 'projector', inputs, address, deadline, max_attempts, max_in_flight);
+    PERFORM angzarr._begin_cursor(name, from_position);
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION angzarr.register_projector(
+    text, text[], text, interval, integer, integer, bigint) IS
+    'gives the events of domains to a projector at an address';
+
+CREATE FUNCTION angzarr.register_saga(
+    name text,
+    input text,
+    address text,
+    deadline interval DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    max_in_flight integer DEFAULT NULL,
+    from_position bigint DEFAULT NULL
+)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- register_saga(name, input, address | deadline, max_attempts, max_in_flight,
+-- from_position) -> its name
+-- It gets the events of that domain from now on unless told, and what it answers
+-- is done.
+BEGIN
+    PERFORM angzarr._check_component(name, NULL, 'saga');
+    PERFORM angzarr._check_inputs(ARRAY[input], 'saga');
+    PERFORM angzarr._check_address(address);
+    PERFORM angzarr._check_deadline(deadline);
+    PERFORM angzarr._check_limits(max_attempts, max_in_flight);
+    INSERT INTO angzarr.components
+        (name, kind, inputs, address, deadline, max_attempts, max_in_flight)
+    VALUES (name, 'saga', ARRAY[input], address, deadline, max_attempts,
+            max_in_flight);
+    PERFORM angzarr._begin_cursor(name, from_position);
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION angzarr.register_saga(
+    text, text, text, interval, integer, integer, bigint) IS
+    'gives the events of a domain to a saga at an address, and does what it answers';
+
+CREATE FUNCTION angzarr.register_process_manager(
+    name text,
+    domain text,
+    inputs text[],
+    address text,
+    deadline interval DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    max_in_flight integer DEFAULT NULL,
+    send_snapshots boolean DEFAULT true,
+    from_position bigint DEFAULT NULL
+)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- register_process_manager(name, domain, inputs, address | deadline, max_attempts,
+-- max_in_flight, send_snapshots, from_position) -> its name
+-- It gets the events of the inputs from now on unless told, and keeps its own in
+-- the domain, which may be one of the inputs.
+BEGIN
+    PERFORM angzarr._check_domain(domain);
+    PERFORM angzarr._check_component(name, domain, 'process_manager');
+    PERFORM angzarr._check_inputs(inputs, 'process_manager');
+    PERFORM angzarr._check_address(address);
+    PERFORM angzarr._check_deadline(deadline);
+    PERFORM angzarr._check_limits(max_attempts, max_in_flight);
+    INSERT INTO angzarr.components (name, kind, domain, inputs, address, deadline,
+                                    max_attempts, max_in_flight, send_snapshots)
+    VALUES (name, 'process_manager', domain, inputs, address, deadline, max_attempts,
+            max_in_flight, coalesce(send_snapshots, true));
+    PERFORM angzarr._begin_cursor(name, from_position);
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION angzarr.register_process_manager(
+    text, text, text[], text, interval, integer, integer, boolean, bigint) IS
+    'gives the events of domains to a process manager, and does what it answers';
+
 CREATE FUNCTION angzarr._raise_unknown(name text)
 RETURNS void
 LANGUAGE plpgsql
@@ -219,17 +511,22 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 -- unregister(name): from the commit on the component is not called
--- Its events stay.
+-- Its events stay; its cursor, and what was still to be delivered to it, go.
 #variable_conflict use_column
+DECLARE
+    _kind text;
 BEGIN
-    DELETE FROM angzarr.components AS c WHERE c.name = unregister.name;
+    DELETE FROM angzarr.components AS c WHERE c.name = unregister.name
+    RETURNING c.kind INTO _kind;
     IF NOT FOUND THEN
         PERFORM angzarr._raise_unknown(unregister.name);
+    ELSIF _kind IN ('saga', 'projector', 'process_manager') THEN
+        PERFORM angzarr._forget_cursor(unregister.name);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION angzarr.unregister(text) IS
-    'forgets a component; events that it caused stay';
+    'forgets a component and its cursor; events that it caused stay';
 
 CREATE FUNCTION angzarr.enable(name text)
 RETURNS void

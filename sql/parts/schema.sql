@@ -276,6 +276,7 @@ CREATE TABLE angzarr.subscriptions (
     failures integer NOT NULL DEFAULT 0,
     last_error text,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    epoch integer NOT NULL DEFAULT 0,
     CONSTRAINT subscriptions_pkey PRIMARY KEY (component),
     CONSTRAINT subscriptions_position_check CHECK (position >= 0),
     CONSTRAINT subscriptions_status_check CHECK (
@@ -283,6 +284,8 @@ CREATE TABLE angzarr.subscriptions (
     CONSTRAINT subscriptions_failures_check CHECK (failures >= 0)
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 50,
         autovacuum_vacuum_scale_factor = 0);
+-- No two cursors ever have the same epoch: not a later one of the same name either.
+CREATE SEQUENCE angzarr.subscriptions_epoch_seq AS integer CACHE 1;
 COMMENT ON TABLE angzarr.subscriptions IS
     'cursors: up to where each component or subscriber has the log';
 COMMENT ON COLUMN angzarr.subscriptions.component IS 'who reads';
@@ -293,6 +296,10 @@ COMMENT ON COLUMN angzarr.subscriptions.status IS 'active, paused or failing';
 COMMENT ON COLUMN angzarr.subscriptions.failures IS 'in a row, until now';
 COMMENT ON COLUMN angzarr.subscriptions.last_error IS 'of the last failure, or null';
 COMMENT ON COLUMN angzarr.subscriptions.updated_at IS 'when the row last changed';
+COMMENT ON COLUMN angzarr.subscriptions.epoch IS
+    'rises when the cursor is set anew: who read another one may not write; 0: of a'
+    ' program that pulls';
+COMMENT ON SEQUENCE angzarr.subscriptions_epoch_seq IS 'draws subscriptions.epoch';
 
 -- exceptions: events that differ from their cursor; gone when it passes them.
 CREATE TABLE angzarr.exceptions (
@@ -515,6 +522,7 @@ SELECT pg_extension_config_dump('angzarr.processed', '');
 SELECT pg_extension_config_dump('angzarr.editions', '');
 SELECT pg_extension_config_dump('angzarr.components', '');
 SELECT pg_extension_config_dump('angzarr.subscriptions', '');
+SELECT pg_extension_config_dump('angzarr.subscriptions_epoch_seq', '');
 SELECT pg_extension_config_dump('angzarr.exceptions', '');
 SELECT pg_extension_config_dump('angzarr.outbox', '');
 SELECT pg_extension_config_dump('angzarr.outbox_id_seq', '');

@@ -251,6 +251,8 @@ BEGIN
     INSERT INTO angzarr.subscriptions (component, domains, position)
     VALUES (subscribe.name, _wanted, subscribe.from_position)
     ON CONFLICT ON CONSTRAINT subscriptions_pkey DO NOTHING;
+    -- A component may have been registered meanwhile.
+    PERFORM angzarr._check_subscriber(subscribe.name);
     SELECT s.domains, s.position INTO _found
     FROM angzarr.subscriptions AS s WHERE s.component = subscribe.name;
     IF NOT FOUND THEN

@@ -9,7 +9,8 @@ SELECT tables_are('angzarr', ARRAY[
 SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'events_json', 'stalled_by', 'workers'],
     'there are exactly these views');
 SELECT sequences_are('angzarr', ARRAY[
-    'dead_letters_id_seq', 'events_position_seq', 'inbox_ticket_seq', 'outbox_id_seq'],
+    'dead_letters_id_seq', 'events_position_seq', 'inbox_ticket_seq', 'outbox_id_seq',
+    'subscriptions_epoch_seq'],
     'there are exactly these sequences');
 
 -- Columns, with "!" where null is refused.
@@ -41,7 +42,8 @@ FROM (VALUES
         ' send_snapshots boolean!, contract text!, enabled boolean!, owner name!,'
         ' created_at timestamp with time zone!'),
     ('subscriptions', 'component text!, domains text[]!, position bigint!, status text!,'
-        ' failures integer!, last_error text, updated_at timestamp with time zone!'),
+        ' failures integer!, last_error text, updated_at timestamp with time zone!,'
+        ' epoch integer!'),
     ('exceptions', 'component text!, position bigint!, state text!, root uuid!,'
         ' domain text!, edition text!, attempts integer!,'
         ' next_attempt_at timestamp with time zone, last_error text'),

@@ -100,3 +100,108 @@ SELECT angzarr.append('shop', '00000000-0000-0000-0000-0000000000e1', 0,
                       ARRAY[angzarr.new_event('shop.Created', '')]);
 SELECT angzarr.unregister('shop'), angzarr.unregister('stock-keeper');
 SELECT angzarr.next_sequence('shop', '00000000-0000-0000-0000-0000000000e1');
+
+-- What reacts to events has a cursor from its registration on: a projector at the beginning, the others behind
+-- what was appended so far.
+SELECT position AS last FROM angzarr.events ORDER BY position DESC LIMIT 1 \gset
+SELECT angzarr.register_projector('totals', '{}', 'unix:/run/totals.sock');
+SELECT angzarr.register_projector(name => 'shop-totals', inputs => '{shop,stock}', address => 'grpc://localhost:50053',
+    deadline => '5 seconds', max_attempts => 3, max_in_flight => 7, from_position => NULL);
+SELECT angzarr.register_saga('fulfillment', 'shop', 'grpc://localhost:50054');
+SELECT angzarr.register_saga('late', 'shop', 'grpc://localhost:50054', from_position => 0, max_attempts => 1000000,
+    max_in_flight => 10000);
+SELECT angzarr.register_process_manager('checkout', 'checkouts', '{shop,checkouts}', 'unix:/run/checkout.sock',
+    send_snapshots => false);
+SELECT c.name, c.kind, c.domain, c.inputs, c.max_attempts, c.max_in_flight, c.send_snapshots,
+    s.domains = c.inputs AS agree, s.status, s.position = :last AS from_now, s.position = 0 AS from_the_beginning
+FROM angzarr.components AS c LEFT JOIN angzarr.subscriptions AS s ON s.component = c.name ORDER BY c.name;
+SELECT * FROM angzarr._components();
+SELECT count(DISTINCT epoch) AS epochs, min(epoch) > 0 AS drawn FROM angzarr.subscriptions;
+
+-- A process manager owns its domain.
+SELECT angzarr.register_aggregate('checkouts', 'grpc://localhost:50055');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_process_manager('second', 'checkouts', '{shop}', 'unix:/run/checkout.sock');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_saga('totals', 'shop', 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_aggregate('basket', 'grpc://localhost:50054', name => 'checkout');
+
+-- What they listen to.
+SELECT angzarr.register_saga('bad', NULL, 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_saga('bad', '', 'grpc://localhost:50054');
+SELECT angzarr.register_saga('bad', '_angzarr', 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_projector('bad', NULL, 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_projector('bad', '{{shop},{stock}}', 'grpc://localhost:50054');
+SELECT angzarr.register_projector('bad', '{shop,stock,shop}', 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_projector('bad', '{shop,NULL}', 'grpc://localhost:50054');
+SELECT angzarr.register_projector('bad', '{_angzarr_x}', 'grpc://localhost:50054');
+SELECT angzarr.register_process_manager('bad', 'bad', '{}', 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_process_manager('bad', 'bad', '{shop,shop}', 'grpc://localhost:50054');
+SELECT angzarr.register_process_manager('bad', NULL, '{shop}', 'grpc://localhost:50054');
+SELECT angzarr.register_process_manager('bad', '_angzarr', '{shop}', 'grpc://localhost:50054');
+
+-- Names, addresses, limits and positions.
+SELECT angzarr.register_saga(NULL, 'shop', 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_projector('Bad', '{}', 'grpc://localhost:50054');
+SELECT angzarr.register_saga('bad', 'shop', 'localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_process_manager('bad', 'bad', '{shop}', 'grpcs://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_saga('bad', 'shop', 'grpc://localhost:50054', deadline => '0');
+SELECT angzarr.register_saga('bad', 'shop', 'grpc://localhost:50054', max_attempts => 0);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_saga('bad', 'shop', 'grpc://localhost:50054', max_attempts => 1000001);
+SELECT angzarr.register_projector('bad', '{}', 'grpc://localhost:50054', max_in_flight => 0);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_projector('bad', '{}', 'grpc://localhost:50054', max_in_flight => 10001);
+\set VERBOSITY terse
+SELECT angzarr.register_projector('bad', '{}', 'grpc://localhost:50054', from_position => -1);
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_saga('bad', 'shop', 'grpc://localhost:50054', from_position => 9223372036854775807);
+\set VERBOSITY default
+
+-- A name belongs to a component or to a program that pulls.
+SELECT angzarr.subscribe('puller') IS NOT NULL AS subscribed;
+SELECT angzarr.register_saga('puller', 'shop', 'grpc://localhost:50054');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.register_aggregate('puller', 'grpc://localhost:50054');
+SELECT angzarr.unsubscribe('puller');
+SELECT angzarr.subscribe('totals');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.next_events('totals');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.unsubscribe('totals');
+
+-- Nothing of that was registered.
+SELECT component FROM angzarr.subscriptions ORDER BY component;
+
+-- Unregistering takes the cursor along, with what was still to be delivered and the timers; not those of others.
+INSERT INTO angzarr.exceptions (component, position, state, root, domain)
+SELECT c, :last, 'waiting', '00000000-0000-0000-0000-0000000000e1', 'shop' FROM unnest('{checkout,totals}'::text[]) AS c;
+INSERT INTO angzarr.timers (component, root, name, due_at, scheduled_sequence)
+SELECT c, '00000000-0000-0000-0000-0000000000e1', 'remind', now(), 0 FROM unnest('{checkout,other}'::text[]) AS c;
+SELECT angzarr._forget_cursor('checkout');
+\echo :LAST_ERROR_SQLSTATE
+SELECT angzarr.unregister('checkout');
+SELECT component FROM angzarr.subscriptions
+UNION ALL SELECT 'exception of ' || component FROM angzarr.exceptions
+UNION ALL SELECT 'timer of ' || component FROM angzarr.timers ORDER BY 1;
+
+-- A cursor of the same name is another one.
+SELECT epoch FROM angzarr.subscriptions WHERE component = 'totals' \gset
+BEGIN;
+SELECT angzarr.unregister('totals');
+SELECT angzarr.register_projector('totals', '{shop}', 'unix:/run/totals.sock');
+COMMIT;
+SELECT domains, position, epoch > :epoch AS another FROM angzarr.subscriptions WHERE component = 'totals';
+
+SELECT angzarr.unregister(name) FROM angzarr.components;
+DELETE FROM angzarr.timers;
+SELECT count(*) FROM angzarr.subscriptions;
