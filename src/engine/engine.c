@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/follower.h"
+#include "engine/subscriptions.h"
 #include "engine/tick.h"
 #include "service/service.h"
 
@@ -32,6 +33,7 @@ struct AzEngine
 	AzServer   *server;
 	AzTick		tick;
 	AzFollower	follower;
+	AzSubscriptions subscriptions;
 	AzTimer		catalog_timer;	/* the next read without news */
 	int64_t		catalog_poll_us;
 	bool		catalog_is_due;
@@ -92,6 +94,7 @@ az_engine_free(AzEngine *engine)
 	if (engine->server != NULL)
 		az_server_free(engine->server);
 	az_services_free(engine->services);
+	az_subscriptions_free(&engine->subscriptions);
 	az_follower_free(&engine->follower);
 	az_jobs_free(engine->jobs);
 	az_tick_free(&engine->tick);
@@ -132,7 +135,8 @@ int
 az_engine_timeout_ms(const AzEngine *engine)
 {
 	if (engine->jobs->ready != NULL || engine->jobs->wishes != NULL ||
-		wants_catalog(engine) || az_follower_wants_turn(&engine->follower))
+		wants_catalog(engine) || az_follower_wants_turn(&engine->follower) ||
+		az_subscriptions_want_turn(&engine->subscriptions))
 		return 0;
 	return az_loop_timeout_ms(engine->loop);
 }
@@ -146,6 +150,8 @@ az_engine_turn(AzEngine *engine)
 	az_tick_run(&engine->tick, engine->jobs);
 	az_jobs_run_ready(engine->jobs);
 	az_follower_turn(&engine->follower);
+	az_subscriptions_turn(&engine->subscriptions);
+	az_jobs_run_ready(engine->jobs);
 	az_loop_flush(engine->loop);
 }
 
@@ -172,12 +178,14 @@ az_engine_drain(AzEngine *engine)
 {
 	az_server_drain(engine->server);
 	az_services_stop(engine->services);
+	az_subscriptions_stop(&engine->subscriptions);
 }
 
 bool
 az_engine_is_drained(const AzEngine *engine)
 {
-	return az_server_calls(engine->server) == 0 && engine->jobs->count == 0;
+	return az_server_calls(engine->server) == 0 && engine->jobs->count == 0 &&
+		az_subscriptions_are_stopped(&engine->subscriptions);
 }
 
 static bool
@@ -203,7 +211,9 @@ create_parts(AzEngine *engine, const AzEngineSettings *settings)
 		az_tick_init(&engine->tick, engine->db, settings->max_batch_jobs,
 					 settings->max_batch_bytes) &&
 		az_follower_init(&engine->follower, engine->db, engine->loop,
-						 &engine->jobs->readers, settings->log_poll_us);
+						 &engine->jobs->readers, settings->log_poll_us) &&
+		az_subscriptions_init(&engine->subscriptions, engine->db,
+							  engine->jobs);
 }
 
 static bool

@@ -144,7 +144,8 @@ read_behind(AzFollower *follower, int64_t horizon, AzLogBatch *batch,
 
 	batch->horizon = horizon;
 	batch->up_to = horizon;
-	if (follower->cursor == AT_REST || follower->cursor >= horizon)
+	if (follower->cursor == AT_REST || follower->cursor >= horizon ||
+		az_readers_only_horizon(follower->readers))
 		return true;
 	if (range.up_to - range.after > MAX_POSITIONS)
 		range.up_to = range.after + MAX_POSITIONS;

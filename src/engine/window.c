@@ -168,6 +168,12 @@ az_window_read_to(const AzWindow *window)
 	return window->read_to;
 }
 
+int64_t
+az_window_cursor(const AzWindow *window)
+{
+	return window->cursor;
+}
+
 bool
 az_window_add(AzWindow *window, const AzLogDelivery *events, size_t count,
 			  int64_t read_to, int64_t now_us)

@@ -62,6 +62,9 @@ extern bool az_window_add(AzWindow *window, const AzLogDelivery *events,
 						  size_t count, int64_t read_to, int64_t now_us);
 extern int64_t az_window_read_to(const AzWindow *window);
 
+/* What was written last. */
+extern int64_t az_window_cursor(const AzWindow *window);
+
 /* A stream of which something waits in the table; due by the wall clock. */
 extern bool az_window_hold(AzWindow *window, const AzAggregate *aggregate,
 						   bool is_reserved, int64_t due_us);

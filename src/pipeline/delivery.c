@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pipeline/projection.h"
+
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
 								   AzArena *arena);
@@ -17,9 +19,10 @@ az_delivery_create(AzJobs *jobs, const AzDelivery *delivery, AzError *error)
 {
 	const char *kind = delivery->component->kind;
 
+	if (strcmp(kind, "projector") == 0)
+		return az_projection_create(jobs, delivery, error);
 	az_error_set(error, NULL, AZ_INTERNAL,
 				 "nothing can be delivered to a component of this kind");
-	(void) kind;
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "pipeline/command.h"
 #include "pipeline/fact.h"
 #include "pipeline/meta.h"
+#include "pipeline/projection.h"
 #include "pipeline/query.h"
 #include "pipeline/roots.h"
 #include "pipeline/speculate.h"
@@ -15,5 +16,6 @@ const AzPipeline *const az_pipelines[] = {
 	&az_book_stream_pipeline,
 	&az_roots_pipeline,
 	&az_speculate_pipeline,
+	&az_projection_pipeline,
 	NULL
 };

@@ -34,7 +34,18 @@ az_readers_only_correlated(const AzReaders *readers)
 	const AzReader *reader;
 
 	DL_FOREACH2(readers->first, reader, next)
-		if (!reader->only_correlated)
+		if (!reader->only_correlated && !reader->only_horizon)
+		return false;
+	return true;
+}
+
+bool
+az_readers_only_horizon(const AzReaders *readers)
+{
+	const AzReader *reader;
+
+	DL_FOREACH2(readers->first, reader, next)
+		if (!reader->only_horizon)
 		return false;
 	return true;
 }

@@ -13,6 +13,8 @@ struct AzReader
 {
 	bool		only_correlated;	/* events without a correlation id may be
 									 * left out */
+	bool		only_horizon;	/* it is told how far the log is settled, and
+								 * of no event in particular */
 
 	/*
 	 * Told after each look at the log, with no events too.  From the horizon
@@ -43,6 +45,9 @@ extern void az_readers_ask(AzReaders *readers);
 
 /* Whether all of them leave out what has no correlation id. */
 extern bool az_readers_only_correlated(const AzReaders *readers);
+
+/* Whether none of them wants to be told of events. */
+extern bool az_readers_only_horizon(const AzReaders *readers);
 
 extern void az_readers_tell(AzReaders *readers, const AzLogBatch *batch);
 

@@ -30,6 +30,7 @@ struct AzCatalog
 	AzComponent *components;
 	size_t		count;
 	uint64_t	generation;		/* of the database when they were read */
+	uint64_t	version;		/* how often they were read */
 	bool		was_read;
 };
 
@@ -69,6 +70,12 @@ az_catalog_is_stale(const AzCatalog *catalog, AzDb *db)
 		catalog->generation != az_db_components_generation(db);
 }
 
+uint64_t
+az_catalog_version(const AzCatalog *catalog)
+{
+	return catalog->version;
+}
+
 bool
 az_catalog_was_read(const AzCatalog *catalog)
 {
@@ -104,6 +111,7 @@ az_catalog_read(AzCatalog *catalog, AzDb *db, AzError *error, AzArena *arena)
 	catalog->count = rows.count;
 	catalog->generation = generation;
 	catalog->was_read = true;
+	catalog->version++;
 	return true;
 }
 

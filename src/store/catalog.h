@@ -28,6 +28,9 @@ extern void az_catalog_free(AzCatalog *catalog);
 /* Whether the database has news since it was last read. */
 extern bool az_catalog_is_stale(const AzCatalog *catalog, AzDb *db);
 
+/* Rises with each reading. */
+extern uint64_t az_catalog_version(const AzCatalog *catalog);
+
 /* Whether it was ever read: before, nobody can say who is registered. */
 extern bool az_catalog_was_read(const AzCatalog *catalog);
 
