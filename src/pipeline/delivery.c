@@ -1,0 +1,134 @@
+/* Deliveries: what the pipelines of all kinds of components share. */
+#include "pipeline/delivery.h"
+
+#include <string.h>
+
+static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
+static AzComponent *copy_component(const AzComponent *component,
+								   AzArena *arena);
+static bool copy_book(const AzBook *book, AzBook *copy, AzArena *arena);
+static bool copy_event(const AzEvent *event, AzEvent *copy, AzArena *arena);
+static bool copy_aggregate(const AzAggregate *aggregate, AzAggregate *copy,
+						   AzArena *arena);
+static AzCause *copy_cause(const AzCause *cause, AzArena *arena);
+
+AzJob *
+az_delivery_create(AzJobs *jobs, const AzDelivery *delivery, AzError *error)
+{
+	const char *kind = delivery->component->kind;
+
+	az_error_set(error, NULL, AZ_INTERNAL,
+				 "nothing can be delivered to a component of this kind");
+	(void) kind;
+	return NULL;
+}
+
+const AzDeliveryResult *
+az_delivery_result(const AzJob *job)
+{
+	return &((const AzDeliveryJob *) job)->result;
+}
+
+AzJob *
+az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline, size_t size,
+				const AzDelivery *delivery, AzError *error)
+{
+	AzJob	   *job = az_job_create(jobs, pipeline, size, error);
+
+	if (job == NULL || copy_delivery((AzDeliveryJob *) job, delivery))
+		return job;
+	az_error_out_of_memory(error);
+	az_job_cancel(job);
+	return NULL;
+}
+
+int
+az_delivery_max_attempts(const AzDeliveryJob *job)
+{
+	int			own = job->delivery.component->max_attempts;
+
+	return own > 0 ? own : job->job.jobs->settings.max_attempts;
+}
+
+static bool
+copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery)
+{
+	AzArena    *arena = job->job.arena;
+
+	job->delivery = *delivery;
+	job->delivery.component = copy_component(delivery->component, arena);
+	return job->delivery.component != NULL &&
+		copy_book(&delivery->trigger, &job->delivery.trigger, arena);
+}
+
+/* What it listens to was looked at by whoever created the job. */
+static AzComponent *
+copy_component(const AzComponent *component, AzArena *arena)
+{
+	AzComponent *copy = az_arena_alloc(arena, sizeof(AzComponent));
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *component;
+	copy->name = az_arena_string(arena, component->name);
+	copy->kind = az_arena_string(arena, component->kind);
+	copy->domain = az_arena_string(arena, component->domain);
+	copy->address = az_arena_string(arena, component->address);
+	copy->inputs = NULL;
+	return copy->name != NULL && copy->kind != NULL && copy->domain != NULL &&
+		copy->address != NULL ? copy : NULL;
+}
+
+static bool
+copy_book(const AzBook *book, AzBook *copy, AzArena *arena)
+{
+	copy->events = az_arena_array(arena, book->count, sizeof(AzEvent));
+	copy->snapshot = NULL;
+	if (copy->events == NULL ||
+		!copy_aggregate(&book->aggregate, &copy->aggregate, arena))
+		return false;
+	for (size_t i = 0; i < book->count; i++)
+		if (!copy_event(&book->events[i], &copy->events[i], arena))
+			return false;
+	return true;
+}
+
+static bool
+copy_event(const AzEvent *event, AzEvent *copy, AzArena *arena)
+{
+	*copy = *event;
+	copy->correlation_id = az_arena_string(arena, event->correlation_id);
+	copy->type_url = az_arena_string(arena, event->type_url);
+	copy->cause = copy_cause(event->cause, arena);
+	return copy->correlation_id != NULL && copy->type_url != NULL &&
+		(copy->cause != NULL || event->cause == NULL) &&
+		az_arena_copy(arena, event->payload, &copy->payload) &&
+		az_arena_copy(arena, event->external, &copy->external) &&
+		az_arena_copy(arena, event->ext, &copy->ext);
+}
+
+static bool
+copy_aggregate(const AzAggregate *aggregate, AzAggregate *copy,
+			   AzArena *arena)
+{
+	*copy = *aggregate;
+	copy->domain = az_arena_string(arena, aggregate->domain);
+	copy->edition = az_arena_string(arena, aggregate->edition);
+	return copy->domain != NULL && copy->edition != NULL;
+}
+
+/* NULL where there is none, and when memory is out. */
+static AzCause *
+copy_cause(const AzCause *cause, AzArena *arena)
+{
+	AzCause    *copy;
+
+	if (cause == NULL)
+		return NULL;
+	copy = az_arena_alloc(arena, sizeof(AzCause));
+	if (copy == NULL || !copy_aggregate(&cause->source, &copy->source, arena))
+		return NULL;
+	copy->sequence = cause->sequence;
+	copy->component = az_arena_string(arena, cause->component);
+	return copy->component != NULL ? copy : NULL;
+}

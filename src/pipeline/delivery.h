@@ -1,0 +1,85 @@
+/*
+ * Deliveries: an event, or a few, handed to one component that reacts, and
+ * everything that comes of it.
+ *
+ * A job of one is over with OK when the event is settled: handled, or kept as
+ * a dead letter by the job itself.  Else it may go better later: whoever
+ * created it tries again after a while, with attempt + 1 while the stage that
+ * failed is the same, from 1 at another stage.
+ */
+#ifndef AZ_PIPELINE_DELIVERY_H
+#define AZ_PIPELINE_DELIVERY_H
+
+#include "pipeline/job.h"
+
+typedef struct AzTimerFiring AzTimerFiring;
+
+/* What is delivered, to whom. */
+typedef struct AzDelivery
+{
+	const AzComponent *component;
+
+	/*
+	 * Sagas and process managers: one event.  Projectors: one or more,
+	 * consecutive, of the same correlation id and ext.  Its aggregate has
+	 * the divergence where it is an edition's.
+	 */
+	AzBook		trigger;
+	int			attempt;		/* 1 = first, of the stage that failed last */
+	int			stage;			/* that the attempts are counted of */
+	int			sync_mode;		/* PB_SYNC_MODE_*; background: ASYNC */
+	int			error_mode;		/* PB_CASCADE_ERROR_*; background:
+								 * UNSPECIFIED */
+	int			cascade_depth;	/* commands above it in this request */
+	const AzTimerFiring *firing;	/* a process manager's timer, or NULL */
+} AzDelivery;
+
+/* What came of it; texts and messages live as long as the job. */
+typedef struct AzDeliveryResult
+{
+	int			stage;			/* that failed: 0 = the handler and all before
+								 * it, 1 + i = the command i, after all
+								 * commands the facts */
+	bool		was_lettered;	/* it, or a part of it, is a dead letter */
+	bool		was_recorded;	/* handled before: the answer is the first
+								 * one */
+	const PbProjection *projection; /* of a projector, or NULL */
+	const PbSagaResponse *saga; /* of a saga, stamped, or NULL */
+	const PbProcessManagerHandleResponse *process_manager;	/* likewise */
+	const PbCascadeReactionError *const *errors;	/* what failed for good */
+	size_t		n_errors;
+} AzDeliveryResult;
+
+/* What the jobs of all kinds of components begin with. */
+typedef struct AzDeliveryJob
+{
+	AzJob		job;			/* must come first */
+	AzDelivery	delivery;
+	AzDeliveryResult result;
+} AzDeliveryJob;
+
+/*
+ * A job that delivers; all of "delivery" is copied into it, but a firing.
+ * NULL as az_job_create, and with INTERNAL for a component of a kind that
+ * does not react.  Set "done" and start it.
+ */
+extern AzJob *az_delivery_create(AzJobs *jobs, const AzDelivery *delivery,
+								 AzError *error);
+
+/* Of a job made by it; complete when the job is done. */
+extern const AzDeliveryResult *az_delivery_result(const AzJob *job);
+
+/* ---- for the pipelines of deliveries ---- */
+
+/*
+ * A job of "size" bytes that begins with an AzDeliveryJob, filled; NULL as
+ * az_job_create.
+ */
+extern AzJob *az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline,
+							  size_t size, const AzDelivery *delivery,
+							  AzError *error);
+
+/* How often to try in all: the component's word, or else the setting. */
+extern int	az_delivery_max_attempts(const AzDeliveryJob *job);
+
+#endif
