@@ -23,13 +23,13 @@
 #include "pipeline/replay.h"
 #include "pipeline/reply.h"
 #include "pipeline/stamp.h"
-#include "pipeline/terms.h"
 #include "pipeline/upcast.h"
 
 struct AzCommandJob
 {
 	AzJob		job;			/* must come first */
 	PbCommandRequest *request;
+	const AzOrigin *origin;		/* NULL: a client's */
 	AzTarget	target;
 	AzTerms		terms;
 
@@ -120,6 +120,12 @@ az_command_set_request(AzCommandJob *command, PbCommandRequest *request)
 	command->request = request;
 }
 
+void
+az_command_set_origin(AzCommandJob *command, const AzOrigin *origin)
+{
+	command->origin = origin;
+}
+
 const PbCommandResponse *
 az_command_response(const AzJob *job)
 {
@@ -137,7 +143,8 @@ prepare(AzJob *job)
 							 job->arena, &job->error))
 		return AZ_STEP_FAILED;
 	cover = command->request->command->cover;
-	if (az_terms_read(&command->terms, command->request, job) &&
+	if (az_terms_read(&command->terms, command->request, command->origin,
+					  job) &&
 		az_target_find(&command->target, cover, job) &&
 		az_handler_correlate(job, cover))
 	{
@@ -152,7 +159,7 @@ find_key(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 
-	command->repeat.has_key = command->terms.is_deferred;
+	command->repeat.has_key = command->terms.has_key;
 	command->repeat.look.key = command->terms.key;
 	command->repeat.look.aggregate = command->target.aggregate;
 	return az_repeat_find(&command->repeat, job);
@@ -335,6 +342,7 @@ stamp(AzCommandJob *command, const PbEventBook *book)
 		.ext = cover->ext,
 		.cause = command->terms.cause,
 		.isolated = command->terms.is_isolated,
+		.depth = command->terms.depth,
 		.limits = &job->jobs->settings.validation
 	};
 
@@ -409,7 +417,7 @@ append_events(AzJob *job)
 	append->aggregate = command->target.aggregate;
 	append->events = command->events;
 	append->count = command->n_events;
-	append->key = command->terms.is_deferred ? &command->terms.key : NULL;
+	append->key = command->terms.has_key ? &command->terms.key : NULL;
 	append->snapshot = command->snapshot;
 	append->begins = az_branch_is_new(&command->branch);
 	append->seen = az_recall_seen(&command->recall, &command->load);

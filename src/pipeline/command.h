@@ -2,7 +2,7 @@
 #ifndef AZ_PIPELINE_COMMAND_H
 #define AZ_PIPELINE_COMMAND_H
 
-#include "pipeline/job.h"
+#include "pipeline/terms.h"
 
 /*
  * A job that handles one command.  Decode the request into az_job->arena,
@@ -15,6 +15,10 @@ extern AzCommandJob *az_command_create(AzJobs *jobs, AzError *error);
 extern AzJob *az_command_job(AzCommandJob *command);
 extern void az_command_set_request(AzCommandJob *command,
 								   PbCommandRequest *request);
+
+/* Before it starts: a reaction's command and not a client's; must stay. */
+extern void az_command_set_origin(AzCommandJob *command,
+								  const AzOrigin *origin);
 extern const PbCommandResponse *az_command_response(const AzJob *job);
 
 extern const AzPipeline az_command_pipeline;

@@ -20,7 +20,6 @@
 #include "pipeline/repeat.h"
 #include "pipeline/reply.h"
 #include "pipeline/stamp.h"
-#include "pipeline/terms.h"
 #include "pipeline/upcast.h"
 
 #define DEFERRED_PATH "events.pages[0].header.angzarr_deferred"
@@ -29,6 +28,7 @@ struct AzFactJob
 {
 	AzJob		job;			/* must come first */
 	PbEventRequest *request;
+	const AzOrigin *origin;		/* NULL: a client's */
 	AzTarget	target;
 	AzKey		key;			/* where repeat.has_key */
 	const AzCause *cause;		/* of what a component emitted, or NULL */
@@ -101,6 +101,12 @@ void
 az_fact_set_request(AzFactJob *fact, PbEventRequest *request)
 {
 	fact->request = request;
+}
+
+void
+az_fact_set_origin(AzFactJob *fact, const AzOrigin *origin)
+{
+	fact->origin = origin;
 }
 
 const PbFactInjectionResponse *
@@ -327,6 +333,7 @@ stamp(AzFactJob *fact, const PbEventBook *book)
 		.ext = cover->ext,
 		.cause = fact->cause,
 		.isolated = fact->is_isolated,
+		.depth = fact->origin != NULL ? fact->origin->depth : 0,
 		.limits = &job->jobs->settings.validation
 	};
 

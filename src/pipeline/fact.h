@@ -2,7 +2,7 @@
 #ifndef AZ_PIPELINE_FACT_H
 #define AZ_PIPELINE_FACT_H
 
-#include "pipeline/job.h"
+#include "pipeline/terms.h"
 
 /* As in pipeline/command.h. */
 typedef struct AzFactJob AzFactJob;
@@ -10,6 +10,7 @@ typedef struct AzFactJob AzFactJob;
 extern AzFactJob *az_fact_create(AzJobs *jobs, AzError *error);
 extern AzJob *az_fact_job(AzFactJob *fact);
 extern void az_fact_set_request(AzFactJob *fact, PbEventRequest *request);
+extern void az_fact_set_origin(AzFactJob *fact, const AzOrigin *origin);
 extern const PbFactInjectionResponse *az_fact_response(const AzJob *job);
 
 extern const AzPipeline az_fact_pipeline;

@@ -7,12 +7,13 @@
 #include "codec/details.h"
 
 static bool is_permanent_code(AzCode code);
+static bool is_of_database(const AzError *error);
 static int64_t random_part(int64_t below);
 
 bool
 az_failure_is_permanent(const AzError *error, AzArena *arena)
 {
-	if (!is_permanent_code(error->code))
+	if (!is_permanent_code(error->code) || is_of_database(error))
 		return false;
 	return strcmp(error->sqlstate, AZ_SQLSTATE_SEQUENCE_MISMATCH) == 0 ||
 		!az_details_may_retry(error, arena);
@@ -36,6 +37,14 @@ is_permanent_code(AzCode code)
 		default:
 			return false;
 	}
+}
+
+/* The SQLSTATEs of everybody else begin with ZA, or there is none. */
+static bool
+is_of_database(const AzError *error)
+{
+	return error->sqlstate[0] != '\0' &&
+		strncmp(error->sqlstate, "ZA", 2) != 0;
 }
 
 /* The random part is less than what the next pause is longer. */

@@ -9,7 +9,8 @@
 
 /*
  * Whether trying again is of no use: a permanent code, unless its status
- * carries RetryInfo and it is not a stale explicit sequence.
+ * carries RetryInfo and it is not a stale explicit sequence; nor is it what
+ * the database says (a deadlock), which knows nothing of the event.
  */
 extern bool az_failure_is_permanent(const AzError *error, AzArena *arena);
 

@@ -36,6 +36,7 @@ static void pause_over(AzTimer *timer);
 static void resume(AzJob *job);
 static void wish_done(AzWish *wish);
 static void call_done(void *owner, AzBytes answer, const AzError *status);
+static void child_done(AzJob *child);
 static void end(AzJob *job);
 static bool enter_lane(AzJob *job);
 static AzLane *make_lane(const AzJob *job, AzBytes key);
@@ -135,6 +136,10 @@ az_job_cancel(AzJob *job)
 {
 	AzJobs	   *jobs = job->jobs;
 
+	if (job->child != NULL)
+		az_job_cancel(job->child);
+	if (job->done == child_done)
+		((AzJob *) job->owner)->child = NULL;
 	if (job->call != NULL)
 		az_call_cancel(job->call);
 	if (job->wish != NULL)
@@ -189,6 +194,28 @@ az_job_call(AzJob *job, const char *address, const char *path,
 		return AZ_STEP_FAILED;
 	job->call = az_call_start(channel, &request, &job->error);
 	return job->call != NULL ? AZ_STEP_WAIT : AZ_STEP_FAILED;
+}
+
+AzStepResult
+az_job_run(AzJob *job, AzJob *child)
+{
+	for (size_t i = 0; i < job->metadata.count; i++)
+	{
+		const AzMetadataEntry *entry = &job->metadata.entries[i];
+
+		if (az_metadata_add(&child->metadata, child->arena,
+							az_bytes_of(entry->name), entry->value))
+			continue;
+		az_error_out_of_memory(&job->error);
+		az_job_cancel(child);
+		return AZ_STEP_FAILED;
+	}
+	job->child = child;
+	child->deadline_us = job->deadline_us;
+	child->done = child_done;
+	child->owner = job;
+	az_job_start(child);
+	return AZ_STEP_WAIT;
 }
 
 static void
@@ -252,6 +279,10 @@ apply(AzJob *job, AzStepResult result)
 			job->restarts++;
 			job->step = 0;
 			return true;
+		case AZ_STEP_REPEAT:
+			crash_point(job);
+			job->pauses = 0;
+			return true;
 		case AZ_STEP_AGAIN:
 			return pause_step(job);
 		default:
@@ -291,7 +322,10 @@ resume(AzJob *job)
 {
 	const AzStep *step = &job->pipeline->steps[job->step];
 
-	if (apply(job, step->finish(job)))
+	AzStepResult result = step->finish(job);
+
+	job->ended = NULL;
+	if (apply(job, result))
 		run_steps(job);
 }
 
@@ -313,6 +347,17 @@ call_done(void *owner, AzBytes answer, const AzError *status)
 	job->call = NULL;
 	job->answer = answer;
 	job->status = *status;
+	resume(job);
+}
+
+/* The job that waited goes on, and may be over, before this one is freed. */
+static void
+child_done(AzJob *child)
+{
+	AzJob	   *job = child->owner;
+
+	job->child = NULL;
+	job->ended = child;
 	resume(job);
 }
 

@@ -92,10 +92,14 @@ struct AzJob
 	AzBytes		answer;
 	AzError		status;
 
+	/* The job that was waited for: only while "finish" is called. */
+	AzJob	   *ended;
+
 	/* The driver's own. */
 	struct AzLane *lane;
 	AzWish	   *wish;			/* under way, or NULL */
 	AzCall	   *call;			/* under way, or NULL */
+	AzJob	   *child;			/* waited for, or NULL */
 	AzTimer		pause;
 	bool		is_ready;		/* in jobs->ready */
 	AzJob	   *previous;		/* in jobs->all */
@@ -147,5 +151,14 @@ extern AzStepResult az_job_wish(AzJob *job, AzWish *wish,
 extern AzStepResult az_job_call(AzJob *job, const char *address,
 								const char *path, AzBytes message,
 								int64_t timeout_us);
+
+/*
+ * Starts another job and waits for its end: WAIT, or FAILED when memory is
+ * out, which cancels it.  It gets the deadline and
+ * metadata of this one, is job->ended when "finish" is called, is freed after
+ * that, and is cancelled with this one.  A job that has a lane must never
+ * wait for one that needs the same.
+ */
+extern AzStepResult az_job_run(AzJob *job, AzJob *child);
 
 #endif

@@ -60,6 +60,7 @@ az_stamp_events(const AzStamp *stamp, const PbEventBook *book,
 		event->ext = ext;
 		event->cause = stamp->cause;
 		event->isolated = stamp->isolated;
+		event->depth = stamp->depth;
 		if (!stamp_page(stamp, book->pages[i], event, arena, error))
 			return false;
 	}

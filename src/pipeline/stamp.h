@@ -15,6 +15,7 @@ typedef struct AzStamp
 	const PbAny *ext;			/* the command's, or NULL */
 	const AzCause *cause;		/* what made a component ask, or NULL */
 	bool		isolated;
+	int32_t		depth;			/* of causation; clients' have 0 */
 	const AzValidationLimits *limits;
 } AzStamp;
 

@@ -22,6 +22,7 @@ typedef enum AzStepResult
 	AZ_STEP_NEXT,				/* go on with the next step */
 	AZ_STEP_WAIT,				/* "start" only: a wish or a call is under
 								 * way, or az_job_resume follows */
+	AZ_STEP_REPEAT,				/* this step once more, at once */
 	AZ_STEP_AGAIN,				/* this step once more, after a pause */
 	AZ_STEP_RESTART,			/* from the first step */
 	AZ_STEP_END,				/* the job is over and well */

@@ -10,7 +10,8 @@ static bool read_deferred(AzTerms *terms,
 						  AzJob *job);
 
 bool
-az_terms_read(AzTerms *terms, const PbCommandRequest *request, AzJob *job)
+az_terms_read(AzTerms *terms, const PbCommandRequest *request,
+			  const AzOrigin *origin, AzJob *job)
 {
 	const PbCommandPage *page = request->command->pages[0];
 	const PbPageHeader *header = page->header;
@@ -19,6 +20,13 @@ az_terms_read(AzTerms *terms, const PbCommandRequest *request, AzJob *job)
 		AZ_MERGE_COMMUTATIVE : (AzMerge) page->merge_strategy;
 	terms->expected = 0;
 	terms->is_deferred = false;
+	terms->has_key = origin != NULL;
+	if (origin != NULL)
+	{
+		terms->key = origin->key;
+		terms->cause = origin->cause;
+		terms->depth = origin->depth;
+	}
 	if (header != NULL &&
 		header->sequence_type_case == PB_PAGE_HEADER_SEQUENCE)
 		terms->expected = header->sequence;
@@ -60,6 +68,7 @@ read_deferred(AzTerms *terms, const PbAngzarrDeferredSequence *deferred,
 			  AzJob *job)
 {
 	terms->is_deferred = true;
+	terms->has_key = true;
 	terms->merge = AZ_MERGE_AGGREGATE_HANDLES;
 	if (!az_provenance_key(deferred, "command", DEFERRED_PATH, &terms->key,
 						   job->arena, &job->error))
