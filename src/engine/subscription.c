@@ -454,7 +454,7 @@ reached(AzSubscription *subscription)
 {
 	if (subscription->failures == 0)
 		return;
-	az_log(AZ_LOG_LOG, "component \"%s\" is reached again, after %d failures",
+	az_log(AZ_LOG_INFO, "component \"%s\" is reached again, after %d failures",
 		   subscription->name, subscription->failures);
 	subscription->failures = 0;
 	subscription->resume_us = 0;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "pipeline/failure.h"
 #include "pipeline/projection.h"
 
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
@@ -51,6 +52,32 @@ az_delivery_max_attempts(const AzDeliveryJob *job)
 	int			own = job->delivery.component->max_attempts;
 
 	return own > 0 ? own : job->job.jobs->settings.max_attempts;
+}
+
+bool
+az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
+				   const AzError *failure, const PbPayloadReference *lost,
+				   AzDeadLetter *letter)
+{
+	AzArena    *arena = job->job.arena;
+	AzRejected	rejected = {
+		.events = trigger,
+		.component = job->delivery.component->name,
+		.component_type = job->delivery.component->kind,
+		.reason = failure->message
+	};
+	AzRetrievalFailure retrieval = {.rejected = rejected,.reference = lost};
+	AzProcessingFailure processing = {
+		.rejected = rejected,
+		.is_transient = !az_failure_is_permanent(failure, arena),
+		.attempts = job->delivery.attempt
+	};
+
+	return lost != NULL ?
+		az_dead_letter_of_retrieval(letter, &retrieval, arena,
+									&job->job.error) :
+		az_dead_letter_of_processing(letter, &processing, arena,
+									 &job->job.error);
 }
 
 static bool

@@ -10,6 +10,7 @@
 #ifndef AZ_PIPELINE_DELIVERY_H
 #define AZ_PIPELINE_DELIVERY_H
 
+#include "codec/dead_letter.h"
 #include "pipeline/job.h"
 
 typedef struct AzTimerFiring AzTimerFiring;
@@ -81,5 +82,15 @@ extern AzJob *az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline,
 
 /* How often to try in all: the component's word, or else the setting. */
 extern int	az_delivery_max_attempts(const AzDeliveryJob *job);
+
+
+/*
+ * The letter of a trigger that failed for good, or of whose payloads one, at
+ * "lost", is stored elsewhere (NULL: none).  False when memory is out.
+ */
+extern bool az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
+							   const AzError *failure,
+							   const PbPayloadReference *lost,
+							   AzDeadLetter *letter);
 
 #endif

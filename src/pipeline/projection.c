@@ -24,7 +24,7 @@ typedef struct AzProjectionJob
 	PbEventBook *book;
 	AzUpcast	upcast;
 	AzError		failure;		/* that a letter is filed for */
-	bool		is_lost;		/* its payload is somewhere else */
+	const PbPayloadReference *lost; /* a payload is somewhere else, or NULL */
 	AzDeadLetterWish letter;
 } AzProjectionJob;
 
@@ -82,8 +82,8 @@ upcast_events(AzJob *job)
 	for (size_t i = 0; i < projection->book->n_pages; i++)
 		if (projection->book->pages[i]->payload_case ==
 			PB_EVENT_PAGE_EXTERNAL)
-			projection->is_lost = true;
-	if (projection->is_lost)
+			projection->lost = projection->book->pages[i]->external;
+	if (projection->lost != NULL)
 		return AZ_STEP_NEXT;
 	result = az_upcast_start(&projection->upcast, job, projection->book);
 	return result == AZ_STEP_FAILED ? failed(projection) : result;
@@ -106,7 +106,7 @@ call_projector(AzJob *job)
 
 	if (is_settled(projection))
 		return AZ_STEP_NEXT;
-	if (projection->is_lost)
+	if (projection->lost != NULL)
 	{
 		az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
 					 "the payload of %s is stored elsewhere and cannot be retrieved",
@@ -143,7 +143,7 @@ failed(AzProjectionJob *projection)
 	const AzDelivery *delivery = &projection->base.delivery;
 
 	if (delivery->trigger.count > 1 ||
-		(!projection->is_lost &&
+		(projection->lost == NULL &&
 		 !az_failure_is_permanent(&job->error, job->arena) &&
 		 delivery->attempt < az_delivery_max_attempts(&projection->base)))
 		return AZ_STEP_FAILED;
@@ -170,7 +170,7 @@ file_letter(AzJob *job)
 	if (!is_settled(projection))
 		return AZ_STEP_NEXT;
 	if (!az_delivery_letter(&projection->base, projection->book,
-							&projection->failure, projection->is_lost,
+							&projection->failure, projection->lost,
 							&projection->letter.letter))
 		return AZ_STEP_FAILED;
 	projection->letter.wish.bytes = projection->letter.letter.payload.len;
