@@ -5,7 +5,7 @@ MODULE_big  = angzarr
 
 # The SQL script is its parts in this order.
 SQL_PARTS   = header schema roots timelines causes append load queries snapshots temporal editions idempotency dead_letters registry subscriptions engine follow deliveries descriptors json \
-              activation verify admin_views privileges
+              activation cursors verify admin_views privileges
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
 # Released versions, and the ways between them.
 DATA        = $(filter-out $(DATA_built),$(wildcard sql/$(EXTENSION)--*.sql))

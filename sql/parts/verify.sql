@@ -155,6 +155,59 @@ END;
 COMMENT ON FUNCTION angzarr._verify_log() IS
     'positions drawn twice, cursors ahead of the log, faults of its sequence';
 
+CREATE FUNCTION angzarr._verify_deliveries()
+RETURNS TABLE (problem text, domain text, root uuid, edition text, "position" bigint,
+               detail text)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    -- _verify_deliveries() -> what nobody would deliver, or was to deliver
+    SELECT 'component without cursor', NULL::text, NULL::uuid, NULL::text, NULL::bigint,
+        format('Component "%s" is a %s, but gets no event.', c.name, c.kind)
+    FROM angzarr.components AS c
+    WHERE c.kind IN ('saga', 'projector', 'process_manager')
+        AND NOT EXISTS (SELECT FROM angzarr.subscriptions AS s
+                        WHERE s.component = c.name)
+    UNION ALL
+    SELECT w.problem, x.domain, x.root, x.edition, x.position, w.detail
+    FROM angzarr.exceptions AS x
+    LEFT JOIN angzarr.subscriptions AS s ON s.component = x.component
+    CROSS JOIN LATERAL (
+        SELECT 'exception of nobody',
+            format('Component "%s" has no cursor.', x.component)
+        WHERE s.component IS NULL
+        UNION ALL
+        SELECT 'exception behind the cursor',
+            format('It is "%s"; the cursor of component "%s" is at %s.', x.state,
+                   x.component, s.position)
+        WHERE x.position <= s.position
+        UNION ALL
+        SELECT 'exception without event',
+            format('It is "%s" for component "%s".', x.state, x.component)
+        WHERE NOT EXISTS (
+            SELECT FROM angzarr.events AS e
+            WHERE e.position = x.position AND e.root = x.root
+                AND e.domain = x.domain AND e.edition = x.edition)
+    ) AS w (problem, detail)
+    UNION ALL
+    SELECT 'timer of nobody', NULL, t.root, t.edition, NULL,
+        format('No process manager "%s" is registered; timer "%s" is due at %s.',
+               t.component, t.name, t.due_at)
+    FROM angzarr.timers AS t
+    WHERE NOT EXISTS (SELECT FROM angzarr.components AS c
+                      WHERE c.name = t.component AND c.kind = 'process_manager')
+    UNION ALL
+    SELECT 'obligation to nobody', o.domain, o.root, o.edition, NULL,
+        format('No component owns the domain that outbox row %s is for.', o.id)
+    FROM angzarr.outbox AS o
+    WHERE NOT EXISTS (SELECT FROM angzarr.components AS c
+                      WHERE c.domain = o.domain
+                          AND c.kind IN ('aggregate', 'process_manager'));
+END;
+COMMENT ON FUNCTION angzarr._verify_deliveries() IS
+    'exceptions, timers and obligations that belong to nobody or to no event';
+
 CREATE FUNCTION angzarr.verify(domain text DEFAULT NULL)
 RETURNS TABLE (problem text, domain text, root uuid, edition text, sequence bigint,
                "position" bigint, detail text)
@@ -173,6 +226,10 @@ BEGIN ATOMIC
     SELECT r.* FROM angzarr._verify_rows(verify.domain) AS r
     UNION ALL
     SELECT l.* FROM angzarr._verify_log() AS l
+    WHERE verify.domain IS NULL
+    UNION ALL
+    SELECT d.problem, d.domain, d.root, d.edition, NULL, d.position, d.detail
+    FROM angzarr._verify_deliveries() AS d
     WHERE verify.domain IS NULL;
 END;
 COMMENT ON FUNCTION angzarr.verify(text) IS

@@ -19,6 +19,7 @@ CREATE TEMPORARY TABLE expected (name, level) AS VALUES
     ('from_json', 'reader'), ('to_json', 'reader'),
     ('grant_access', 'owner'), ('horizon', 'reader'), ('latest_snapshot', 'reader'),
     ('new_event', 'writer'), ('next_events', 'reader'), ('next_sequence', 'reader'),
+    ('pause', 'admin'), ('reset', 'admin'), ('resume', 'admin'),
     ('register_aggregate', 'admin'), ('register_descriptors', 'admin'), ('register_upcaster', 'admin'),
     ('register_process_manager', 'admin'), ('register_projector', 'admin'), ('register_saga', 'admin'),
     ('root_of', 'reader'), ('save_snapshot', 'writer'),
@@ -41,7 +42,7 @@ SELECT set_eq(
 SELECT set_eq(
     $$SELECT f.name, l FROM functions AS f, unnest('{reader,writer,admin}'::text[]) AS l
       WHERE has_function_privilege('angzarr_test_' || l, f.oid, 'EXECUTE')
-          AND f.name LIKE '\_%' AND f.name NOT IN ('_holders', '_workers')
+          AND f.name LIKE '\_%' AND f.name NOT IN ('_holders', '_lags', '_workers')
           AND (f.prosecdef OR f.provolatile = 'v')$$,
     $$VALUES ('_begin_cursor', 'admin'), ('_forget_cursor', 'admin')$$,
     'of the helpers, only those that change nothing can be called, but for the two by which an admin registers');
@@ -120,6 +121,10 @@ CREATE TEMPORARY TABLE tries (query, reader, writer, admin) AS VALUES
     ($$SELECT string_agg(s.component, ' ' ORDER BY s.component) FROM angzarr.subscriptions AS s$$,
      NULL, NULL, 'access-process access-saga access-view'),
     ($$SELECT count(*) FROM angzarr.components AS c WHERE c.owner <> current_user$$, '42501', '42501', '0'),
+    ($$SELECT angzarr.pause('access-view')::text$$, '42501', '42501', ''),
+    ($$SELECT angzarr.resume('access-view')::text$$, '42501', '42501', ''),
+    ($$SELECT angzarr.reset('access-view', 0)$$, '42501', '42501', '0'),
+    ($$SELECT count(*) FROM angzarr.subscriptions_lag$$, '0', '0', '3'),
     ($$SELECT angzarr.unregister('access-saga')::text$$, '42501', '42501', ''),
     ($$SELECT angzarr._begin_cursor('access-view', 0)::text$$, '42501', '42501', '42710'),
     ($$SELECT angzarr._forget_cursor('access-view')::text$$, '42501', '42501', '55000'),

@@ -6,7 +6,8 @@ SELECT tables_are('angzarr', ARRAY[
     '_activations', '_branches', 'components', 'dead_letters', 'descriptors', 'editions', 'events', 'exceptions',
     'inbox', 'inbox_results', 'outbox', 'processed', 'snapshots', 'subscriptions',
     'timers'], 'there are exactly these tables');
-SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'events_json', 'stalled_by', 'workers'],
+SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'events_json', 'stalled_by', 'subscriptions_lag',
+    'workers'],
     'there are exactly these views');
 SELECT sequences_are('angzarr', ARRAY[
     'dead_letters_id_seq', 'events_position_seq', 'inbox_ticket_seq', 'outbox_id_seq',
@@ -120,6 +121,14 @@ WHERE c.relnamespace = 'angzarr'::regnamespace ORDER BY 1;
 SELECT is(attidentity::text, 'a', 'positions are always drawn')
 FROM pg_attribute WHERE attrelid = 'angzarr.events'::regclass AND attname = 'position';
 SELECT triggers_are('angzarr', 'events', ARRAY['protect_events']);
+
+-- The engine hears that a component was paused, resumed or reset, not of each cursor that moves or fails.
+SELECT is((SELECT pg_get_triggerdef(t.oid, true) FROM pg_trigger AS t
+           WHERE t.tgrelid = 'angzarr.subscriptions'::regclass AND NOT t.tgisinternal),
+    'CREATE TRIGGER subscriptions_changed AFTER UPDATE OF status, epoch ON angzarr.subscriptions FOR EACH ROW'
+    ' WHEN (old.epoch <> new.epoch OR (old.status = ''paused''::text) <> (new.status = ''paused''::text))'
+    ' EXECUTE FUNCTION angzarr._components_changed()',
+    'a cursor that moves tells nobody');
 SELECT triggers_are('angzarr', '_activations', ARRAY['activation_changed']);
 SELECT triggers_are('angzarr', 'components', ARRAY['components_changed', 'warn_without_engine']);
 

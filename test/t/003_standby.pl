@@ -23,6 +23,7 @@ $standby->start;
 $primary->safe_psql('postgres', 'CREATE DATABASE later');
 $primary->safe_psql('later', 'CREATE EXTENSION angzarr');
 engine_runs($primary, 'later', 'the primary has another engine');
+$primary->safe_psql('later', "SELECT angzarr.subscribe('mailer')");
 $primary->wait_for_catchup($standby);
 
 is($standby->safe_psql('postgres', OURS), 0, 'nothing of ours runs on the standby');
@@ -30,6 +31,9 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM angzarr.workers'), 0,
 	'view workers is empty there');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM angzarr.events'), 0,
 	'and the tables can be read');
+is( $standby->safe_psql('later',
+		'SELECT component, position, horizon IS NULL, events_behind FROM angzarr.subscriptions_lag'),
+	'mailer|0|t|0', 'how far subscriptions are behind can be seen, without the horizon');
 
 $primary->stop;
 $standby->promote;

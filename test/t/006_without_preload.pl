@@ -26,6 +26,20 @@ my ($status, $stdout, $stderr) = $node->psql('postgres',
 is($status, 0, 'a component can be registered');
 like($stderr, qr/shared_preload_libraries = 'angzarr'/, 'and what to set is said');
 
+# So it is with what gets events; how far it is behind can be seen.
+($status, $stdout, $stderr) = $node->psql('postgres',
+	"SELECT angzarr.register_projector('list', '{order}', 'unix:/nowhere')");
+is($status, 0, 'a projector can be registered');
+like($stderr, qr/shared_preload_libraries = 'angzarr'/, 'with the same warning');
+is( $node->safe_psql('postgres',
+		'SELECT status, position, horizon, events_behind FROM angzarr.subscriptions_lag'),
+	'active|0|1|1', 'subscriptions_lag tells how far it is behind');
+is( $node->safe_psql('postgres',
+		"SELECT angzarr.pause('list'), angzarr.reset('list', 1);"
+		  . 'SELECT status, position, horizon, events_behind FROM angzarr.subscriptions_lag'),
+	"|0\npaused|1|1|0", 'it can be paused and reset');
+$node->safe_psql('postgres', "SELECT angzarr.unregister('list')");
+
 # The settings of a library that is not preloaded.
 is( $node->safe_psql('postgres',
 		'SELECT angzarr._engine_available(); SHOW angzarr.listen_port'),

@@ -27,9 +27,32 @@ sub is_read_after
 		$name);
 }
 
+# Passes when this does not, until something else does.
+sub is_not_read_after
+{
+	my ($sql, $name) = @_;
+	my $before = $node->safe_psql('postgres', $transactions);
+
+	$node->safe_psql('postgres', $sql);
+	is($node->safe_psql('postgres', $transactions), $before, $name);
+}
+
 is_read_after("SELECT angzarr.register_aggregate('order', 'grpc://localhost:1')",
 	'it reads them after register_aggregate');
 is_read_after("SELECT angzarr.unregister('order')", 'and after unregister');
+
+# A disabled component gets nothing, so that the engine has nothing else to do.
+is_read_after(
+	"BEGIN; SELECT angzarr.register_projector('list', '{}', 'unix:/nowhere');"
+	  . " SELECT angzarr.disable('list'); COMMIT",
+	'and after register_projector');
+is_read_after("SELECT angzarr.pause('list')", 'and after pause');
+is_read_after("SELECT angzarr.resume('list')", 'and after resume');
+is_read_after("SELECT angzarr.reset('list', 0)", 'and after reset');
+is_not_read_after("SELECT angzarr.resume('list')", 'not when there was nothing to resume');
+is_not_read_after(
+	"UPDATE angzarr.subscriptions SET position = 1, status = 'failing', updated_at = now()",
+	'nor after a cursor has moved or fails');
 is_read_after('TRUNCATE angzarr.components', 'and after TRUNCATE');
 
 # Without a commit there is nothing to read.

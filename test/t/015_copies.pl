@@ -16,7 +16,9 @@ $node->safe_psql('postgres', 'CREATE DATABASE shop');
 $node->safe_psql('shop', 'CREATE EXTENSION angzarr');
 $node->safe_psql('shop',
 	"SELECT angzarr.append('order', '$root', 0, ARRAY[angzarr.new_event('a', '')]);"
-	  . "SELECT angzarr.register_aggregate('order', 'unix:/nowhere')");
+	  . "SELECT angzarr.register_aggregate('order', 'unix:/nowhere');"
+	  . "SELECT angzarr.register_projector('list', '{order}', 'unix:/nowhere'), angzarr.pause('list'),"
+	  . " angzarr.register_saga('saga', 'order', 'unix:/nowhere'), angzarr.disable('saga')");
 
 sub state_becomes
 {
@@ -57,6 +59,10 @@ $node->restart;
 state_becomes('twin', 'running', 'it is activated for good');
 
 # A dump, restored beside it: by psql, and by several processes.
+my $cursors = 'SELECT component, position, status, epoch FROM angzarr.subscriptions ORDER BY component';
+my $epoch = $node->safe_psql('store', 'SELECT max(epoch) FROM angzarr.subscriptions');
+is($node->safe_psql('store', $cursors), 'list|0|paused|' . ($epoch - 1) . "\nsaga|1|active|$epoch",
+	'the original has two cursors');
 my $plain = $node->backup_dir . '/store.sql';
 my $custom = $node->backup_dir . '/store.dump';
 $node->command_ok([ 'pg_dump', '-f', $plain, $node->connstr('store') ], 'a plain dump can be made');
@@ -77,6 +83,19 @@ for my $database (qw(by_psql by_restore))
 			  . 'SELECT max(position) FROM angzarr.events'),
 		$next, "$database goes on at the same sequence and position");
 	is($node->safe_psql($database, 'SELECT count(*) FROM angzarr.verify()'), '0', "$database is sound");
+	is($node->safe_psql($database, $cursors), $node->safe_psql('store', $cursors), "$database has the cursors");
+	is( $node->safe_psql($database,
+			"SELECT message FROM angzarr.subscriptions_lag WHERE component = 'list'"),
+		'it is paused: see angzarr.resume()', "in $database what was paused is");
+	is( $node->safe_psql($database,
+			"SELECT angzarr.enable('saga');"
+			  . "SELECT message FROM angzarr.subscriptions_lag WHERE component = 'saga'"),
+		"\nthis database is a copy: see angzarr.activate()",
+		"in $database the view says that nothing is delivered in a copy");
+	is( $node->safe_psql($database,
+			"SELECT angzarr.disable('saga'); SELECT angzarr.reset('saga', 0);"
+			  . "SELECT epoch > $epoch FROM angzarr.subscriptions WHERE component = 'saga'"),
+		"\n1\nt", "$database goes on counting epochs");
 	is($node->safe_psql($database, 'SELECT angzarr.activate()'), 't', "$database can be activated");
 	state_becomes($database, 'running', "$database serves then");
 }
