@@ -155,7 +155,7 @@ az_subscriptions_are_stopped(const AzSubscriptions *subscriptions)
 		if (az_subscription_is_busy(subscription) ||
 			(az_subscription_has_news(subscription) &&
 			 !subscriptions->has_failed))
-			return false;
+		return false;
 	return true;
 }
 

@@ -29,7 +29,7 @@ struct AzItem
 	AzAggregate aggregate;
 	AzEvent		event;
 	int64_t		position;
-	AzStream   *stream;
+	AzStream   *stream;			/* may be gone once the item is settled */
 	ItemState	state;
 	int			attempts;		/* failed ones, of this stage */
 	int			stage;
@@ -96,6 +96,7 @@ static void wake_waiting(AzWindow *window, int64_t now_us);
 static size_t parcel_size(const AzWindow *window, const AzStream *stream);
 static bool goes_with(const AzItem *item, const AzItem *next);
 static bool fill_parcel(AzParcel *parcel, AzStream *stream, size_t count);
+static void set_aside(AzWindow *window, AzItem *item);
 static void settle_item(AzWindow *window, AzItem *item);
 static void fail_item(AzItem *item, int stage, int64_t due_us,
 					  const char *message);
@@ -361,16 +362,9 @@ az_window_written(AzWindow *window)
 		item = window->log;
 		DL_DELETE2(window->log, item, previous, next);
 		window->n_items--;
-		stream = item->stream;
 		if (item->is_leaving)
-		{
-			if (stream->queue == item)
-				stream->held_due_us = item->is_reserved ? 0 : item->due_us;
-			stream->is_held = true;
-			DL_DELETE2(stream->queue, item, queue_previous, queue_next);
-		}
+			set_aside(window, item);
 		free_item(item);
-		put(window, stream, 0);
 	}
 	window->cursor = window->next_cursor;
 }
@@ -617,6 +611,19 @@ fill_parcel(AzParcel *parcel, AzStream *stream, size_t count)
 		parcel->trigger.next_sequence = item->event.sequence + 1;
 	}
 	return true;
+}
+
+/* From now on it is in the table alone. */
+static void
+set_aside(AzWindow *window, AzItem *item)
+{
+	AzStream   *stream = item->stream;
+
+	if (stream->queue == item)
+		stream->held_due_us = item->is_reserved ? 0 : item->due_us;
+	stream->is_held = true;
+	DL_DELETE2(stream->queue, item, queue_previous, queue_next);
+	put(window, stream, 0);
 }
 
 /* What was read from the table is forgotten there, too. */
