@@ -43,8 +43,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'component "%" has no cursor', _lock_cursor.component
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  DETAIL = 'It was written to angzarr.components past the functions that'
-                           ' register.',
+                  DETAIL = 'It was written to angzarr.components past the functions'
+                           ' that register.',
                   HINT = 'Unregister it, and register it with its function.';
     END IF;
     RETURN _row;
