@@ -43,8 +43,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'component "%" has no cursor', _lock_cursor.component
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  DETAIL = 'It was written to angzarr.components past the functions that'
-                           ' register.',
+                  DETAIL = 'It was written to angzarr.components past the functions'
+                           ' that register.',
                   HINT = 'Unregister it, and register it with its function.';
     END IF;
     RETURN _row;
@@ -136,6 +136,39 @@ $$;
 COMMENT ON FUNCTION angzarr._tell_reset(text, text, bigint, bigint) IS
     'tells what setting a cursor anew means';
 
+CREATE FUNCTION angzarr._drop_exceptions(component text, to_position bigint)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _drop_exceptions(component, to_position): tells of those that nobody gets any more
+#variable_conflict use_column
+DECLARE
+    _count bigint;
+    _first bigint;
+BEGIN
+    WITH dropped AS (
+        DELETE FROM angzarr.exceptions AS x
+        WHERE x.component = _drop_exceptions.component
+        RETURNING x.position, x.state
+    )
+    SELECT count(*), min(d.position) INTO _count, _first FROM dropped AS d
+    WHERE d.position <= to_position AND d.state <> 'done';
+    IF _count > 0 THEN
+        RAISE NOTICE 'deliveries to component "%" that waited are given up: %',
+                     component, _count
+            USING DETAIL = format('They are of events from position %s up to %s, where'
+                                  ' its cursor is set to.', _first, to_position),
+                  HINT = format('angzarr.reset(%L, %s) delivers them again, with what'
+                                ' came after them.', component, _first - 1);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._drop_exceptions(text, bigint) IS
+    'forgets what waits for a component, because its cursor is set anew';
+
 CREATE FUNCTION angzarr.reset(component text, to_position bigint)
 RETURNS bigint
 LANGUAGE plpgsql
@@ -159,7 +192,7 @@ BEGIN
         status = CASE s.status WHEN 'paused' THEN 'paused' ELSE 'active' END,
         failures = 0, last_error = NULL, updated_at = clock_timestamp()
     WHERE s.component = reset.component;
-    DELETE FROM angzarr.exceptions AS x WHERE x.component = reset.component;
+    PERFORM angzarr._drop_exceptions(reset.component, reset.to_position);
     PERFORM angzarr._tell_reset(c.name, c.kind, _row.position, reset.to_position)
     FROM angzarr.components AS c
     WHERE c.name = reset.component;
@@ -168,6 +201,54 @@ END
 $$;
 COMMENT ON FUNCTION angzarr.reset(text, bigint) IS
     'sets the cursor of a component anew: it gets the events after that position';
+
+CREATE FUNCTION angzarr._ahead(
+    component text,
+    domains text[],
+    after bigint,
+    max_events integer
+)
+RETURNS SETOF bigint
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+ROWS 100
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+-- _ahead(component, domains, after, max_events) -> positions after the cursor that
+-- it has not got; of each domain as many as told, so that a rare one costs little
+#variable_conflict use_column
+BEGIN
+    IF cardinality(domains) = 0 THEN
+        RETURN QUERY
+        SELECT v.position FROM angzarr.events AS v
+        WHERE v.position > after AND NOT v.isolated
+            AND NOT EXISTS (
+                SELECT FROM angzarr.exceptions AS x
+                WHERE x.component = _ahead.component AND x.position = v.position
+                    AND x.state = 'done')
+        ORDER BY v.position
+        LIMIT max_events;
+    ELSE
+        RETURN QUERY
+        SELECT e.position FROM unnest(domains) AS d (domain)
+        CROSS JOIN LATERAL (
+            SELECT v.position FROM angzarr.events AS v
+            WHERE v.domain = d.domain AND v.position > after AND NOT v.isolated
+                AND NOT EXISTS (
+                    SELECT FROM angzarr.exceptions AS x
+                    WHERE x.component = _ahead.component
+                        AND x.position = v.position AND x.state = 'done')
+            ORDER BY v.position
+            LIMIT max_events
+        ) AS e;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION angzarr._ahead(text, text[], bigint, integer) IS
+    'positions of the events that come next for a subscription';
 
 CREATE FUNCTION angzarr._undelivered(
     component text,
@@ -187,33 +268,19 @@ SET enable_bitmapscan = off
 AS $$
 -- _undelivered(component, domains, after, max_events) -> how many, the first one,
 -- and when that happened
--- Counts up to max_events, so that who is far behind costs no more than that.
+-- What waits stays where it is while the cursor passes.  Counts up to max_events, so
+-- that who is far behind costs no more than that.
 #variable_conflict use_column
 BEGIN
-    IF cardinality(domains) = 0 THEN
-        SELECT count(*), min(e.position) INTO events, first_position
-        FROM (SELECT v.position FROM angzarr.events AS v
-              WHERE v.position > after AND NOT v.isolated
-                  AND NOT EXISTS (
-                      SELECT FROM angzarr.exceptions AS x
-                      WHERE x.component = _undelivered.component
-                          AND x.position = v.position AND x.state = 'done')
-              ORDER BY v.position
-              LIMIT max_events) AS e;
-    ELSE
-        SELECT least(count(*), max_events), min(e.position) INTO events, first_position
-        FROM unnest(domains) AS d (domain)
-        CROSS JOIN LATERAL (
-            SELECT v.position FROM angzarr.events AS v
-            WHERE v.domain = d.domain AND v.position > after AND NOT v.isolated
-                AND NOT EXISTS (
-                    SELECT FROM angzarr.exceptions AS x
-                    WHERE x.component = _undelivered.component
-                        AND x.position = v.position AND x.state = 'done')
-            ORDER BY v.position
-            LIMIT max_events
-        ) AS e;
-    END IF;
+    SELECT least(count(*), max_events), min(u.position) INTO events, first_position
+    FROM (
+        SELECT a.position
+        FROM angzarr._ahead(component, domains, after, max_events) AS a (position)
+        UNION ALL
+        SELECT x.position FROM angzarr.exceptions AS x
+        WHERE x.component = _undelivered.component AND x.position <= after
+            AND x.state <> 'done'
+    ) AS u;
     SELECT v.created_at INTO since FROM angzarr.events AS v
     WHERE v.position = first_position;
 END
@@ -358,7 +425,7 @@ COMMENT ON COLUMN angzarr.subscriptions_lag.kind IS
 COMMENT ON COLUMN angzarr.subscriptions_lag.status IS
     'active, paused, failing or disabled; of a program: reading';
 COMMENT ON COLUMN angzarr.subscriptions_lag.position IS
-    'all up to here is delivered, but for what waits or is parked';
+    'all up to here was given to it, but for what waits or is parked';
 COMMENT ON COLUMN angzarr.subscriptions_lag.horizon IS
     'position up to which there may be deliveries now; null on a standby';
 COMMENT ON COLUMN angzarr.subscriptions_lag.events_behind IS

@@ -81,8 +81,8 @@ BEGIN
     RAISE EXCEPTION 'name "%" belongs to a subscription', name
         USING ERRCODE = 'duplicate_object',
               DETAIL = 'A program reads the log under this name.',
-              HINT = 'Give the component another name, or call angzarr.unsubscribe(name)'
-                     ' if nobody reads any more.';
+              HINT = 'Give the component another name, or call'
+                     ' angzarr.unsubscribe(name) if nobody reads any more.';
 END
 $$;
 COMMENT ON FUNCTION angzarr._raise_subscribed(text) IS
@@ -258,8 +258,8 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = _fault,
                   HINT = CASE kind
-                      WHEN 'projector' THEN 'Give the domains whose events it gets as an'
-                          ' array of one dimension; empty is every domain.'
+                      WHEN 'projector' THEN 'Give the domains whose events it gets as'
+                          ' an array of one dimension; empty is every domain.'
                       ELSE 'Give the domains whose events it gets as an array of one'
                           ' dimension.' END;
     END IF;

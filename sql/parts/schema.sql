@@ -374,6 +374,7 @@ COMMENT ON COLUMN angzarr.outbox.last_error IS 'of the last attempt, or null';
 COMMENT ON COLUMN angzarr.outbox.created_at IS 'when it was recorded';
 COMMENT ON SEQUENCE angzarr.outbox_id_seq IS 'draws outbox.id';
 COMMENT ON INDEX angzarr.outbox_due_idx IS 'what is due next';
+COMMENT ON INDEX angzarr.outbox_digest_key IS 'an obligation is recorded once';
 
 -- inbox: commands sent from SQL, and beside them what became of each.  Both
 -- insert-only: a queue that is updated in place bloats.

@@ -16,6 +16,7 @@ PREPARE functions AS
 SELECT set_eq('functions', $$VALUES
     ('_access() -> setof record', 'sql is'),
     ('_activation_changed() -> trigger', 'c vu'),
+    ('_ahead(text, text[], bigint, integer) -> setof bigint', 'plpgsql ss'),
     ('_all_appended(bigint[]) -> setof record', 'sql is'),
     ('_append_probed(uuid[], text[], text[], bigint[], integer[], timestamp with time zone[], text[], text[], bytea[], bytea[], bytea[], boolean[], integer[], text[], text[], uuid[], bigint[], text[]) -> setof record', 'plpgsql vu'),
     ('_append_rest(text, uuid, text, bigint, timestamp with time zone, angzarr.new_event[], text, bytea, integer, angzarr.cause) -> void', 'plpgsql vu'),
@@ -37,6 +38,7 @@ SELECT set_eq('functions', $$VALUES
     ('_check_limits(integer, integer) -> void', 'plpgsql is'),
     ('_check_reserved(text) -> void', 'plpgsql is'),
     ('_depth_after(angzarr.cause) -> integer', 'plpgsql ss'),
+    ('_drop_exceptions(text, bigint) -> void', 'plpgsql vu'),
     ('_forget_cursor(text) -> void', 'plpgsql vu definer'),
     ('_hindrance(text, text, bigint, bigint) -> text', 'sql ss'),
     ('_is_any(bytea) -> boolean', 'plpgsql is'),

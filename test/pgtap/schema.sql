@@ -49,7 +49,7 @@ FROM (VALUES
         ' domain text!, edition text!, attempts integer!,'
         ' next_attempt_at timestamp with time zone, last_error text'),
     ('outbox', 'id bigint!, kind text!, component text!, root uuid!, domain text!,'
-        ' edition text!, envelope bytea!, depth smallint!, attempts integer!,'
+        ' edition text!, digest uuid!, envelope bytea!, depth smallint!, attempts integer!,'
         ' next_attempt_at timestamp with time zone!, last_error text,'
         ' created_at timestamp with time zone!'),
     ('inbox', 'ticket bigint!, command bytea!, sender name!,'

@@ -49,6 +49,30 @@ UPDATE angzarr.subscriptions SET last_error = NULL WHERE component = 'list';
 SELECT last_error FROM angzarr.subscriptions_lag WHERE component = 'list';
 SELECT * FROM angzarr._verify_deliveries();
 
+-- The cursor passes what waits: that is still to be delivered, and oldest.
+BEGIN;
+DELETE FROM angzarr.exceptions WHERE state = 'done';
+UPDATE angzarr.subscriptions SET position = :last WHERE component = 'list';
+SELECT events_behind, waiting, parked, seconds_behind > 0 AS seconds, message
+FROM angzarr.subscriptions_lag WHERE component = 'list';
+SELECT * FROM angzarr._verify_deliveries();
+SET LOCAL client_min_messages = warning;
+SELECT angzarr.reset('list', :last) = :last AS was;
+RESET client_min_messages;
+SELECT events_behind, waiting, parked FROM angzarr.subscriptions_lag WHERE component = 'list';
+ROLLBACK;
+
+-- What a reset gives up by that is told.
+BEGIN;
+INSERT INTO angzarr.exceptions (component, position, state, root, domain)
+SELECT 'list', i, CASE i WHEN 1000005 THEN 'waiting' WHEN 1000008 THEN 'done' ELSE 'parked' END,
+    '00000000-0000-0000-0000-0000000000c1', 'cursor-a' FROM generate_series(1000005, 1000010) AS i;
+DELETE FROM angzarr.exceptions WHERE component = 'list' AND position < 1000000;
+SELECT angzarr._drop_exceptions('list', 1000009);
+SELECT count(*) FROM angzarr.exceptions;
+SELECT angzarr._drop_exceptions('list', 1000009);
+ROLLBACK;
+
 -- A reset tells what it means, forgets what waited and what was ahead, and draws another epoch.
 SELECT epoch AS before FROM angzarr.subscriptions WHERE component = 'list' \gset
 SET client_min_messages = warning;
@@ -119,6 +143,8 @@ INSERT INTO angzarr.exceptions (component, position, state, root, domain) VALUES
     ('gone', :first, 'waiting', '00000000-0000-0000-0000-0000000000c1', 'cursor-a'),
     ('list', :first, 'done', '00000000-0000-0000-0000-0000000000c2', 'cursor-b'),
     ('cursor-program', :first, 'done', '00000000-0000-0000-0000-0000000000c1', 'cursor-a');
+INSERT INTO angzarr.exceptions (component, position, state, root, domain, edition) VALUES
+    ('list', :second, 'parked', '00000000-0000-0000-0000-0000000000c2', 'cursor-b', 'gone');
 INSERT INTO angzarr.timers (component, root, name, due_at, scheduled_sequence) VALUES
     ('shipping', '00000000-0000-0000-0000-0000000000c1', 'sound', '2040-01-01 UTC', 0),
     ('list', '00000000-0000-0000-0000-0000000000c1', 'remind', '2040-01-01 UTC', 0);
