@@ -1,5 +1,7 @@
 -- How far components have come: pause, resume, reset, and what lags.
 \set SHOW_CONTEXT never
+-- This session is the one that delivers to them, so that no engine moves their cursors.
+SELECT count(*) FROM angzarr._take_leases('{list,follow-up,shipping,many,all,both}');
 SELECT angzarr.append('cursor-a', '00000000-0000-0000-0000-0000000000c1', 0,
     ARRAY[angzarr.new_event('a.One', ''), angzarr.new_event('a.Two', ''), angzarr.new_event('a.Three', '')]);
 SELECT angzarr.append('cursor-b', '00000000-0000-0000-0000-0000000000c2', 0, ARRAY[angzarr.new_event('b.One', '')]);
