@@ -26,9 +26,12 @@ az_refusal_file(AzRefusal *refusal, AzJob *job, const AzTarget *target,
 {
 	AzDeadLetterWish *letter = &refusal->letter;
 	AzMismatch	mismatch = {
-		.command = command,
-		.component = target->component,
-		.reason = refusal->error.message,
+		.rejected = {
+			.command = command,
+			.component = target->component,
+			.component_type = "aggregate",
+			.reason = refusal->error.message
+		},
 		.expected = refusal->conflict.expected,
 		.actual = refusal->conflict.actual,
 		.merge = refusal->conflict.merge
