@@ -152,6 +152,41 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.params = "T*T*T*T*T*T*T*B*t*",
 		.results = "I"
 	},
+	[AZ_STATEMENT_SETTLE_KEYS] = {
+		.name = "settle_keys",
+		.sql = "SELECT kept FROM "
+		"angzarr._settle_keys($1, $2, $3, $4, $5, $6, $7, $8) AS kept",
+		.params = "U*T*T*T*B*I*I*B*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_RECORD_OBLIGATIONS] = {
+		.name = "record_obligations",
+		.sql = "SELECT recorded FROM angzarr._record_obligations("
+		"$1, $2, $3, $4, $5, $6, $7, $8) AS recorded",
+		.params = "T*T*U*T*T*B*B*i*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_READ_OBLIGATIONS] = {
+		.name = "read_obligations",
+		.sql = "SELECT id, kind, component, root, domain, edition, envelope, "
+		"depth, attempts, next_attempt_at "
+		"FROM angzarr._read_obligations($1, $2)",
+		.params = "I*i",
+		.results = "ITTUTTBiit"
+	},
+	[AZ_STATEMENT_POSTPONE_OBLIGATIONS] = {
+		.name = "postpone_obligations",
+		.sql = "SELECT postponed FROM "
+		"angzarr._postpone_obligations($1, $2, $3, $4) AS postponed",
+		.params = "I*i*t*T*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_CLOSE_OBLIGATIONS] = {
+		.name = "close_obligations",
+		.sql = "SELECT closed FROM angzarr._close_obligations($1) AS closed",
+		.params = "I*",
+		.results = "I"
+	},
 	[AZ_STATEMENT_HORIZON] = {
 		.name = "horizon",
 		.sql = "SELECT horizon, cardinality(holders) FROM angzarr._turn()",

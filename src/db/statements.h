@@ -23,6 +23,11 @@ typedef enum AzStatementId
 	AZ_STATEMENT_HOLD_BRANCHES,
 	AZ_STATEMENT_DELETE_EDITION_PART,
 	AZ_STATEMENT_FILE_DEAD_LETTERS,
+	AZ_STATEMENT_SETTLE_KEYS,	/* KEEP_KEYS of what may be kept already */
+	AZ_STATEMENT_RECORD_OBLIGATIONS,	/* what must be delivered */
+	AZ_STATEMENT_READ_OBLIGATIONS,
+	AZ_STATEMENT_POSTPONE_OBLIGATIONS,
+	AZ_STATEMENT_CLOSE_OBLIGATIONS,
 	AZ_STATEMENT_HORIZON,		/* how far the log is settled */
 	AZ_STATEMENT_READ_LOG,		/* events of the log, in order */
 	AZ_STATEMENT_TAKE_LEASES,	/* of components that nobody delivers to */

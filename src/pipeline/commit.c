@@ -20,7 +20,7 @@ bool
 az_commit_is_empty(const AzCommit *commit)
 {
 	return commit->append.count == 0 && commit->append.key == NULL &&
-		commit->append.snapshot == NULL;
+		commit->append.snapshot == NULL && commit->append.n_outbox == 0;
 }
 
 AzStepResult
@@ -33,6 +33,8 @@ az_commit_start(AzCommit *commit, AzJob *job)
 		append->wish.bytes += event_bytes(&append->events[i]);
 	if (append->snapshot != NULL)
 		append->wish.bytes += append->snapshot->state.len + BYTES_A_ROW;
+	for (size_t i = 0; i < append->n_outbox; i++)
+		append->wish.bytes += append->outbox[i].envelope.len + BYTES_A_ROW;
 	return az_job_wish(job, &append->wish, &az_append_kind);
 }
 
@@ -77,6 +79,8 @@ judge(AzCommit *commit, AzJob *job, const AzTarget *target)
 	if (!append->appended)
 		return AZ_COMMIT_OVERTAKEN;
 	job->jobs->events += append->count;
+	if (append->n_outbox > 0)
+		job->jobs->outbox_news = true;
 	return AZ_COMMIT_DONE;
 }
 

@@ -10,7 +10,8 @@
 
 typedef struct AzCommit
 {
-	AzAppendWish append;		/* fill its aggregate, events, key, snapshot */
+	AzAppendWish append;		/* fill its aggregate, events, key, snapshot,
+								 * outbox rows */
 	int64_t		parked_until_us;	/* 0 = is not parked */
 } AzCommit;
 

@@ -5,6 +5,7 @@
 
 #include "pipeline/failure.h"
 #include "pipeline/projection.h"
+#include "pipeline/reaction.h"
 
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
@@ -22,8 +23,10 @@ az_delivery_create(AzJobs *jobs, const AzDelivery *delivery, AzError *error)
 
 	if (strcmp(kind, "projector") == 0)
 		return az_projection_create(jobs, delivery, error);
+	if (strcmp(kind, "saga") == 0 || strcmp(kind, "process_manager") == 0)
+		return az_reaction_create(jobs, delivery, error);
 	az_error_set(error, NULL, AZ_INTERNAL,
-				 "nothing can be delivered to a component of this kind");
+				 "nothing is delivered to a component of this kind");
 	return NULL;
 }
 
@@ -114,6 +117,9 @@ copy_book(const AzBook *book, AzBook *copy, AzArena *arena)
 {
 	copy->events = az_arena_array(arena, book->count, sizeof(AzEvent));
 	copy->snapshot = NULL;
+	copy->count = book->count;
+	copy->next_sequence = book->count == 0 ? 0 :
+		book->events[book->count - 1].sequence + 1;
 	if (copy->events == NULL ||
 		!copy_aggregate(&book->aggregate, &copy->aggregate, arena))
 		return false;

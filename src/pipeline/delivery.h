@@ -44,7 +44,7 @@ typedef struct AzDeliveryResult
 	bool		was_recorded;	/* handled before: the answer is the first one */
 	const PbProjection *projection; /* of a projector, or NULL */
 	const PbSagaResponse *saga; /* of a saga, stamped, or NULL */
-	const PbProcessManagerHandleResponse *process_manager;	/* likewise */
+	PbProcessManagerHandleResponse *process_manager;	/* likewise */
 	const PbCascadeReactionError *const *errors;	/* what failed for good */
 	size_t		n_errors;
 } AzDeliveryResult;

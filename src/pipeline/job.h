@@ -56,6 +56,7 @@ struct AzJobs
 	size_t		count;			/* jobs alive */
 	size_t		n_wishes;
 	AzReaders	readers;		/* who follow the log */
+	bool		outbox_news;	/* something was recorded in it */
 
 	uint64_t	commands;		/* answered with OK */
 	uint64_t	rejected;		/* answered otherwise */

@@ -1,10 +1,12 @@
 /* The list of every pipeline there is. */
 #include "pipeline/book_stream.h"
 #include "pipeline/command.h"
+#include "pipeline/effect.h"
 #include "pipeline/fact.h"
 #include "pipeline/meta.h"
 #include "pipeline/projection.h"
 #include "pipeline/query.h"
+#include "pipeline/reaction.h"
 #include "pipeline/roots.h"
 #include "pipeline/speculate.h"
 
@@ -17,5 +19,7 @@ const AzPipeline *const az_pipelines[] = {
 	&az_roots_pipeline,
 	&az_speculate_pipeline,
 	&az_projection_pipeline,
+	&az_reaction_pipeline,
+	&az_effect_pipeline,
 	NULL
 };

@@ -1,6 +1,6 @@
 /*
  * Appending the events of many commands with one call of append_batch, then
- * keeping the keys and snapshots of those that were appended.
+ * keeping the keys, snapshots and obligations of those that were appended.
  *
  * The batch is sorted by key, so that two batches never wait for each other
  * in a circle, and holds each aggregate once: a second command for the same
@@ -59,6 +59,8 @@ static bool keep_keys(AzDb *db, AzWish **wishes, size_t count,
 static void set_kept(AzAppendWish *append);
 static bool keep_snapshots(AzDb *db, AzWish **wishes, size_t count,
 						   AzArena *scratch, AzError *error);
+static bool record_outbox(AzDb *db, AzWish **wishes, size_t count,
+						  AzArena *scratch, AzError *error);
 static int	compare_wishes(const void *left, const void *right);
 static size_t put_off_repeats(AzWish **wishes, size_t count);
 static bool take_outcomes(AzWish **wishes, size_t count, const AzRows *rows,
@@ -103,7 +105,8 @@ run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
 	count = put_last(wishes, count, is_lost);
 	return append_pages(db, statement, wishes, count, scratch, error) &&
 		keep_keys(db, wishes, fresh, scratch, error) &&
-		keep_snapshots(db, wishes, fresh, scratch, error);
+		keep_snapshots(db, wishes, fresh, scratch, error) &&
+		record_outbox(db, wishes, fresh, scratch, error);
 }
 
 /* Moves those behind the others, keeping their order; returns how many stay. */
@@ -381,6 +384,33 @@ keep_snapshots(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 		rows[n_rows++].snapshot = append->snapshot;
 	}
 	return n_rows == 0 || az_snapshots_keep(db, rows, n_rows, scratch, error);
+}
+
+/* What those that were appended owe others. */
+static bool
+record_outbox(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+			  AzError *error)
+{
+	const AzOutboxRow **rows;
+	size_t		most = 0;
+	size_t		n_rows = 0;
+
+	for (size_t i = 0; i < count; i++)
+		most += ((AzAppendWish *) wishes[i])->n_outbox;
+	if (most == 0)
+		return true;
+	rows = az_arena_array(scratch, most, sizeof(*rows));
+	if (rows == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		const AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		for (size_t j = 0; append->appended && j < append->n_outbox; j++)
+			rows[n_rows++] = &append->outbox[j];
+	}
+	return n_rows == 0 ||
+		az_outbox_record(db, rows, n_rows, scratch, error);
 }
 
 /* In the order of the primary key. */

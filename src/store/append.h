@@ -1,11 +1,12 @@
 /*
  * Appending: all events of one command or none, many commands at once; with
- * them, in the same transaction, its key and its snapshot.
+ * them, in the same transaction, its key, its snapshot and what it owes others.
  */
 #ifndef AZ_STORE_APPEND_H
 #define AZ_STORE_APPEND_H
 
 #include "store/keys.h"
+#include "store/outbox.h"
 
 /*
  * Fill all but the results.  events[0].sequence is the expected sequence;
@@ -18,11 +19,14 @@ typedef struct AzAppendWish
 	AzWish		wish;			/* must come first */
 	AzAggregate aggregate;
 	const AzEvent *events;
-	size_t		count;			/* 0: there must be a key or a snapshot */
+	size_t		count;			/* 0: there must be a key, a snapshot or
+								 * something for the outbox */
 	bool		begins;			/* its edition, as nobody had when it was
 								 * loaded */
 	const AzKey *key;			/* under which this is done once, or NULL */
 	const AzSnapshot *snapshot; /* the state after these events, or NULL */
+	const AzOutboxRow *outbox;	/* to be recorded with them, or NULL */
+	size_t		n_outbox;
 
 	/*
 	 * What it was decided on, where that was remembered and not loaded: when

@@ -19,9 +19,9 @@ const AzWishKind az_dead_letter_kind = {
 	"file dead letters", run_letters, NULL
 };
 
-static bool
-run_letters(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
-			AzError *error)
+bool
+az_dead_letters_file(AzDb *db, const AzDeadLetter *const *letters,
+					 size_t count, AzArena *scratch, AzError *error)
 {
 	AzDbParam  *params = az_columns_create(AZ_STATEMENT_FILE_DEAD_LETTERS,
 										   count, scratch);
@@ -30,12 +30,26 @@ run_letters(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 	if (params == NULL)
 		return az_error_out_of_memory(error);
 	for (size_t i = 0; i < count; i++)
-	{
-		fill_letter(params, i, &((AzDeadLetterWish *) wishes[i])->letter);
-		wishes[i]->outcome = AZ_WISH_FULFILLED;
-	}
+		fill_letter(params, i, letters[i]);
 	return az_db_execute(db, AZ_STATEMENT_FILE_DEAD_LETTERS, params, scratch,
 						 &rows, error);
+}
+
+static bool
+run_letters(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+			AzError *error)
+{
+	const AzDeadLetter **letters = az_arena_array(scratch, count,
+												  sizeof(*letters));
+
+	if (letters == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		letters[i] = &((AzDeadLetterWish *) wishes[i])->letter;
+		wishes[i]->outcome = AZ_WISH_FULFILLED;
+	}
+	return az_dead_letters_file(db, letters, count, scratch, error);
 }
 
 static void

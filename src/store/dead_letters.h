@@ -14,4 +14,9 @@ typedef struct AzDeadLetterWish
 
 extern const AzWishKind az_dead_letter_kind;
 
+/* Files "count" letters, in the open transaction. */
+extern bool az_dead_letters_file(AzDb *db, const AzDeadLetter *const *letters,
+								 size_t count, AzArena *scratch,
+								 AzError *error);
+
 #endif

@@ -3,7 +3,7 @@
 
 #include "store/columns.h"
 
-/* Parameters of both statements. */
+/* Parameters of the statements. */
 enum
 {
 	ROOT, DOMAIN, EDITION, KIND, KEY, FIRST, LAST, ANSWER
@@ -17,6 +17,9 @@ enum
 
 static bool run_looks(AzDb *db, AzWish **wishes, size_t count,
 					  AzArena *scratch, AzError *error);
+static bool write_keys(AzDb *db, AzStatementId statement,
+					   const AzKeyRow *rows, size_t count, AzArena *scratch,
+					   AzError *error);
 static void fill_key(AzDbParam *params, size_t i, const AzKeyRow *row);
 static bool take_kept(const AzKeyRow *row, const AzRows *rows, size_t i);
 static void fill_kept(AzDbParam *params, size_t i, const AzKept *kept);
@@ -61,19 +64,15 @@ bool
 az_keys_keep(AzDb *db, const AzKeyRow *rows, size_t count, AzArena *scratch,
 			 AzError *error)
 {
-	AzDbParam  *params = az_columns_create(AZ_STATEMENT_KEEP_KEYS, count,
-										   scratch);
-	AzRows		kept;
+	return write_keys(db, AZ_STATEMENT_KEEP_KEYS, rows, count, scratch, error);
+}
 
-	if (params == NULL)
-		return az_error_out_of_memory(error);
-	for (size_t i = 0; i < count; i++)
-	{
-		fill_key(params, i, &rows[i]);
-		fill_kept(params, i, rows[i].kept);
-	}
-	return az_db_execute(db, AZ_STATEMENT_KEEP_KEYS, params, scratch, &kept,
-						 error);
+bool
+az_keys_settle(AzDb *db, const AzKeyRow *rows, size_t count, AzArena *scratch,
+			   AzError *error)
+{
+	return write_keys(db, AZ_STATEMENT_SETTLE_KEYS, rows, count, scratch,
+					  error);
 }
 
 static bool
@@ -95,6 +94,23 @@ run_looks(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 		wish->wish.outcome = AZ_WISH_FULFILLED;
 	}
 	return az_keys_find(db, rows, count, scratch, error);
+}
+
+static bool
+write_keys(AzDb *db, AzStatementId statement, const AzKeyRow *rows,
+		   size_t count, AzArena *scratch, AzError *error)
+{
+	AzDbParam  *params = az_columns_create(statement, count, scratch);
+	AzRows		kept;
+
+	if (params == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < count; i++)
+	{
+		fill_key(params, i, &rows[i]);
+		fill_kept(params, i, rows[i].kept);
+	}
+	return az_db_execute(db, statement, params, scratch, &kept, error);
 }
 
 static void

@@ -56,4 +56,8 @@ extern bool az_keys_find(AzDb *db, const AzKeyRow *rows, size_t count,
 extern bool az_keys_keep(AzDb *db, const AzKeyRow *rows, size_t count,
 						 AzArena *scratch, AzError *error);
 
+/* The same, where a key that is kept already stays as it is. */
+extern bool az_keys_settle(AzDb *db, const AzKeyRow *rows, size_t count,
+						   AzArena *scratch, AzError *error);
+
 #endif

@@ -280,7 +280,15 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 		case AZ_STATEMENT_FIND_KEYS:
 			return memory_find_keys(memory, params, arena, rows, error);
 		case AZ_STATEMENT_KEEP_KEYS:
-			return memory_keep_keys(memory, params, arena, rows, error);
+		case AZ_STATEMENT_SETTLE_KEYS:
+			return memory_keep_keys(memory, statement, params, arena, rows,
+									error);
+		case AZ_STATEMENT_RECORD_OBLIGATIONS:
+		case AZ_STATEMENT_READ_OBLIGATIONS:
+		case AZ_STATEMENT_POSTPONE_OBLIGATIONS:
+		case AZ_STATEMENT_CLOSE_OBLIGATIONS:
+			return memory_outbox(memory, statement, params, arena, rows,
+								 error);
 		case AZ_STATEMENT_KEEP_SNAPSHOTS:
 			return memory_keep_snapshots(memory, params, arena, rows, error);
 		case AZ_STATEMENT_BRANCH_STATES:
@@ -322,6 +330,7 @@ commit(AzDb *db, AzArena *arena, AzError *error)
 	}
 	forget_touched(memory, true);
 	memory_end_kept(memory, true);
+	memory_end_outbox(memory, true);
 	memory->committed++;
 	return true;
 }
@@ -333,6 +342,7 @@ rollback(AzDb *db)
 
 	forget_touched(memory, false);
 	memory_end_kept(memory, false);
+	memory_end_outbox(memory, false);
 	memory->rolled_back++;
 }
 

@@ -60,6 +60,27 @@ typedef struct MemoryKept
 	size_t		committed_letters;
 } MemoryKept;
 
+/* A row of angzarr.outbox; the key itself stands for its digest. */
+typedef struct MemoryObligation
+{
+	int64_t		id;
+	const char *kind;
+	const char *component;
+	AzAggregate target;
+	AzBytes		key;
+	AzBytes		envelope;
+	int32_t		depth;
+	int			attempts;
+	int64_t		next_attempt_us;	/* 0 until it is postponed */
+	const char *last_error;
+} MemoryObligation;
+
+typedef struct MemoryOutbox
+{
+	MemoryObligation rows[64];	/* in order of recording */
+	size_t		count;
+} MemoryOutbox;
+
 /* A row of angzarr.descriptors; borrowed. */
 typedef struct MemoryFile
 {
@@ -122,6 +143,9 @@ typedef struct MemoryDb
 	AzArena    *arena;			/* all that is stored; freed at the end */
 	AzMap	   *streams;		/* by aggregate: struct MemoryStream */
 	MemoryKept	kept;			/* a test may read what was committed */
+	MemoryOutbox outbox;		/* likewise; what the open transaction sees */
+	MemoryOutbox committed_outbox;
+	int64_t		outbox_id;		/* drawn last */
 	struct MemoryStream *first; /* of all of them */
 	struct MemoryStream *last;
 	int64_t		n_streams;

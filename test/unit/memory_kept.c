@@ -7,7 +7,7 @@
 
 #include "memory_statements.h"
 
-/* Parameters of both statements about keys, after the aggregate's three. */
+/* Parameters of the statements about keys, after the aggregate's three. */
 enum
 {
 	KIND = 3, KEY, FIRST, LAST, ANSWER
@@ -66,8 +66,9 @@ memory_find_keys(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 }
 
 bool
-memory_keep_keys(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
-				 AzRows *rows, AzError *error)
+memory_keep_keys(MemoryDb *memory, AzStatementId statement,
+				 const AzDbParam *params, AzArena *arena, AzRows *rows,
+				 AzError *error)
 {
 	size_t		count = params[KEY].column.count;
 
@@ -77,7 +78,11 @@ memory_keep_keys(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 		AzAggregate aggregate = memory_aggregate(params, i);
 
 		if (find_key(memory, params, i) != NULL)
-			return memory_fail(error, "23505");
+		{
+			if (statement == AZ_STATEMENT_KEEP_KEYS)
+				return memory_fail(error, "23505");
+			continue;
+		}
 		if (memory->kept.n_keys == MOST
 			|| !keep_aggregate(memory, &aggregate, &key->aggregate)
 			|| !az_arena_copy(memory->arena, params[KEY].column.bytes[i],
@@ -92,7 +97,7 @@ memory_keep_keys(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 		key->last = params[LAST].column.ints[i];
 		memory->kept.n_keys++;
 	}
-	return answer_count(count, AZ_STATEMENT_KEEP_KEYS, arena, rows, error);
+	return answer_count(count, statement, arena, rows, error);
 }
 
 bool

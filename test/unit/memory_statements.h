@@ -81,8 +81,11 @@ extern bool memory_heads(MemoryDb *memory, const AzDbParam *params,
 						 AzArena *arena, AzRows *rows, AzError *error);
 extern bool memory_find_keys(MemoryDb *memory, const AzDbParam *params,
 							 AzArena *arena, AzRows *rows, AzError *error);
-extern bool memory_keep_keys(MemoryDb *memory, const AzDbParam *params,
-							 AzArena *arena, AzRows *rows, AzError *error);
+
+/* KEEP_KEYS fails where a key is kept, SETTLE_KEYS leaves it as it is. */
+extern bool memory_keep_keys(MemoryDb *memory, AzStatementId statement,
+							 const AzDbParam *params, AzArena *arena,
+							 AzRows *rows, AzError *error);
 extern bool memory_keep_snapshots(MemoryDb *memory, const AzDbParam *params,
 								  AzArena *arena, AzRows *rows,
 								  AzError *error);
@@ -94,6 +97,12 @@ extern bool memory_branch_states(MemoryDb *memory, AzStatementId statement,
 extern bool memory_delete_part(MemoryDb *memory, const AzDbParam *params,
 							   AzArena *arena, AzRows *rows, AzError *error);
 extern void memory_end_kept(MemoryDb *memory, bool keep);
+
+/* The outbox, in memory_outbox.c. */
+extern bool memory_outbox(MemoryDb *memory, AzStatementId statement,
+						  const AzDbParam *params, AzArena *arena,
+						  AzRows *rows, AzError *error);
+extern void memory_end_outbox(MemoryDb *memory, bool keep);
 
 /* Root, domain and edition are the first three parameters of most. */
 extern AzAggregate memory_aggregate(const AzDbParam *params, size_t row);

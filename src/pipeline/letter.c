@@ -1,0 +1,68 @@
+/* The dead letter of an event that a component could not handle. */
+#include "pipeline/letter.h"
+
+#include "codec/book.h"
+
+static bool describe(AzRejected *rejected, const AzEmission *emission,
+					 const AzError *failure, AzArena *arena, AzError *error);
+static bool write_letter(AzLetter *letter, const AzEmission *emission,
+						 AzJob *job);
+
+bool
+az_letter_of_trigger(AzDeadLetter *letter, const AzEmission *emission,
+					 const AzError *failure, int attempts, AzArena *arena,
+					 AzError *error)
+{
+	AzProcessingFailure processing = {
+		.is_transient = attempts > 0,.attempts = attempts
+	};
+
+	return describe(&processing.rejected, emission, failure, arena, error) &&
+		az_dead_letter_of_processing(letter, &processing, arena, error);
+}
+
+static bool
+describe(AzRejected *rejected, const AzEmission *emission,
+		 const AzError *failure, AzArena *arena, AzError *error)
+{
+	rejected->events = az_book_make(emission->trigger, arena, error);
+	rejected->component = emission->component->name;
+	rejected->component_type = emission->component->kind;
+	rejected->reason = failure->message;
+	return rejected->events != NULL;
+}
+
+AzStepResult
+az_letter_file(AzLetter *letter, const AzEmission *emission, AzJob *job)
+{
+	if (!letter->is_due)
+		return AZ_STEP_NEXT;
+	if (!write_letter(letter, emission, job))
+		return AZ_STEP_FAILED;
+	letter->wish.wish.bytes = letter->wish.letter.payload.len;
+	return az_job_wish(job, &letter->wish.wish, &az_dead_letter_kind);
+}
+
+static bool
+write_letter(AzLetter *letter, const AzEmission *emission, AzJob *job)
+{
+	AzRetrievalFailure retrieval = {.reference = letter->reference};
+
+	if (letter->reference == NULL)
+		return az_letter_of_trigger(&letter->wish.letter, emission,
+									&letter->failure, letter->attempts,
+									job->arena, &job->error);
+	return describe(&retrieval.rejected, emission, &letter->failure,
+					job->arena, &job->error) &&
+		az_dead_letter_of_retrieval(&letter->wish.letter, &retrieval,
+									job->arena, &job->error);
+}
+
+AzStepResult
+az_letter_filed(AzLetter *letter, AzJob *job)
+{
+	if (letter->wish.wish.outcome == AZ_WISH_FULFILLED)
+		return AZ_STEP_END;
+	job->error = letter->wish.wish.error;
+	return AZ_STEP_FAILED;
+}

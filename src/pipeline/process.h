@@ -1,0 +1,61 @@
+/*
+ * The own stream of a process manager: found by correlation id, handed to it
+ * as its state, and written with what it answers (contract section 8).
+ */
+#ifndef AZ_PIPELINE_PROCESS_H
+#define AZ_PIPELINE_PROCESS_H
+
+#include "pipeline/branch.h"
+#include "pipeline/commit.h"
+#include "pipeline/emit.h"
+#include "pipeline/stamp.h"
+#include "pipeline/upcast.h"
+
+/* Embedded in a job; needs no filling. */
+typedef struct AzProcess
+{
+	AzBranch	branch;
+	AzLoadWish	load;
+	PbEventBook *state;			/* as it is handed over */
+	AzUpcast	upcast;
+	AzEvent    *events;			/* what it answered, stamped */
+	size_t		n_events;
+	const AzSnapshot *snapshot;
+	AzOutboxRow outbox;			/* what it forwards */
+	size_t		n_outbox;
+} AzProcess;
+
+/* Where the process of a trigger is, and who manages it. */
+extern void az_process_target(AzTarget *target, const AzComponent *component,
+							  const AzBook *trigger, AzJob *job);
+
+/* After a load that went well: the state, for upcasting. */
+extern bool az_process_state(AzProcess *process, const AzTarget *target,
+							 const char *correlation_id, AzJob *job);
+
+/*
+ * Numbers what it answered, all books one after the other, with our cover;
+ * "stamp" says the rest.  Errors as az_stamp_events, but INTERNAL for what is
+ * over a limit: it is no use to ask again.
+ */
+extern bool az_process_stamp(AzProcess *process, const AzStamp *stamp,
+							 const PbProcessManagerHandleResponse *answer,
+							 AzJob *job);
+
+/*
+ * What it wants to be forwarded, if anything.  INTERNAL when that does not say
+ * to whom.
+ */
+extern bool az_process_notify(AzProcess *process, const AzEmission *emission,
+							  const PbNotification *notification, AzJob *job);
+
+/* Puts the events of a process that were recorded into its answer. */
+extern bool az_process_show(const AzBook *book,
+							PbProcessManagerHandleResponse *answer,
+							AzJob *job);
+
+/* What is to be appended of it. */
+extern void az_process_append(const AzProcess *process,
+							  const AzTarget *target, AzAppendWish *append);
+
+#endif

@@ -1,0 +1,608 @@
+/*
+ * The pipeline of a reaction: find out whether the event was handled before,
+ * call the business logic, record what it answered, do that.
+ *
+ * The record (kind "reaction", under the trigger and the component) is kept
+ * with the trigger's aggregate by a saga, with its own by a process manager,
+ * and there in one transaction with its events.  Once it is there nobody is
+ * asked again, whatever happens: commands and facts are run from it, and
+ * their own keys make that harmless.
+ *
+ * Not in the lane of any aggregate: the commands run here wait in those.
+ */
+#include "pipeline/reaction.h"
+
+#include <string.h>
+
+#include "codec/book.h"
+#include "codec/decode.h"
+#include "pipeline/effect.h"
+#include "pipeline/failure.h"
+#include "pipeline/handler.h"
+#include "pipeline/history.h"
+#include "pipeline/letter.h"
+#include "pipeline/process.h"
+#include "pipeline/provenance.h"
+#include "pipeline/repeat.h"
+
+#define SAGA_PATH "/io.angzarr.v1.SagaService/Handle"
+#define PROCESS_PATH "/io.angzarr.v1.ProcessManagerService/Handle"
+
+typedef struct AzReactionJob
+{
+	AzDeliveryJob head;			/* must come first */
+	bool		is_process;		/* of a process manager */
+	PbEventBook *trigger;		/* as it is handed over */
+	AzEmission	emission;
+	AzOrigin	origin;			/* of the record, and of process events */
+	AzTarget	target;			/* where the record is kept */
+	AzRepeat	repeat;
+	AzUpcast	upcast;
+	AzProcess	process;
+	AzLetter	letter;			/* of the trigger */
+	AzCommit	commit;
+	size_t		next;			/* effect to be run */
+} AzReactionJob;
+
+static AzStepResult prepare(AzJob *job);
+static bool make_trigger(AzReactionJob *reaction);
+static bool make_key(AzReactionJob *reaction);
+static AzStepResult find_record(AzJob *job);
+static AzStepResult take_record(AzJob *job);
+static AzStepResult read_record(AzJob *job);
+static AzStepResult take_events(AzJob *job);
+static AzStepResult find_branch(AzJob *job);
+static AzStepResult take_branch(AzJob *job);
+static AzStepResult load_state(AzJob *job);
+static AzStepResult take_state(AzJob *job);
+static AzStepResult upcast_trigger(AzJob *job);
+static AzStepResult take_trigger(AzJob *job);
+static AzStepResult check_payload(AzReactionJob *reaction);
+static AzStepResult upcast_state(AzJob *job);
+static AzStepResult take_upcast_state(AzJob *job);
+static AzStepResult call_handler(AzJob *job);
+static AzStepResult take_answer(AzJob *job);
+static bool encode_request(AzReactionJob *reaction, AzBytes *bytes);
+static bool decode_answer(AzReactionJob *reaction, AzBytes bytes);
+static void set_emission(AzReactionJob *reaction);
+static bool stamp(AzReactionJob *reaction);
+static AzStepResult record(AzJob *job);
+static AzStepResult take_recorded(AzJob *job);
+static bool encode_answer(AzReactionJob *reaction, AzBytes *bytes);
+static AzStepResult overtaken(AzReactionJob *reaction);
+static AzStepResult file_letter(AzJob *job);
+static AzStepResult take_letter(AzJob *job);
+static AzStepResult run_effects(AzJob *job);
+static AzStepResult take_effect(AzJob *job);
+static bool is_decided(const AzReactionJob *reaction);
+static int	attempt_of(const AzReactionJob *reaction, int stage);
+static AzStepResult failed(AzReactionJob *reaction, bool is_permanent);
+
+static const AzStep steps[] = {
+	{"find record", AZ_STEP_LOCAL, find_record, take_record},
+	{"read record", AZ_STEP_LOCAL, read_record, take_events},
+	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
+	{"load state", AZ_STEP_LOCAL, load_state, take_state},
+	{"upcast trigger", AZ_STEP_REMOTE, upcast_trigger, take_trigger},
+	{"upcast state", AZ_STEP_REMOTE, upcast_state, take_upcast_state},
+	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
+	{"record", AZ_STEP_LOCAL, record, take_recorded},
+	{"file dead letter", AZ_STEP_LOCAL, file_letter, take_letter},
+	{"run effects", AZ_STEP_LOCAL, run_effects, take_effect},
+	{NULL}
+};
+
+const AzPipeline az_reaction_pipeline = {"reaction", prepare, steps};
+
+AzJob *
+az_reaction_create(AzJobs *jobs, const AzDelivery *delivery, AzError *error)
+{
+	return az_delivery_job(jobs, &az_reaction_pipeline, sizeof(AzReactionJob),
+						   delivery, error);
+}
+
+/* ---- the record ---- */
+
+/* An event without correlation id belongs to no process: END. */
+static AzStepResult
+prepare(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	const AzDelivery *delivery = &reaction->head.delivery;
+	const AzBook *trigger = &delivery->trigger;
+
+	reaction->is_process =
+		strcmp(delivery->component->kind, "process_manager") == 0;
+	if (reaction->is_process &&
+		trigger->events[0].correlation_id[0] == '\0')
+		return AZ_STEP_END;
+	az_process_target(&reaction->target, delivery->component, trigger, job);
+	if (!reaction->is_process)
+		reaction->target.aggregate = trigger->aggregate;
+	return make_trigger(reaction) && make_key(reaction) ?
+		AZ_STEP_NEXT : AZ_STEP_FAILED;
+}
+
+static bool
+make_trigger(AzReactionJob *reaction)
+{
+	AzJob	   *job = &reaction->head.job;
+	const AzDelivery *delivery = &reaction->head.delivery;
+
+	reaction->trigger = az_book_make(&delivery->trigger, job->arena,
+									 &job->error);
+	if (reaction->trigger == NULL)
+		return false;
+	reaction->emission.component = delivery->component;
+	reaction->emission.trigger = &delivery->trigger;
+	reaction->emission.source = reaction->trigger->cover;
+	return az_handler_correlate(job, reaction->trigger->cover);
+}
+
+/* One for each event and component: that of an emission, of another kind. */
+static bool
+make_key(AzReactionJob *reaction)
+{
+	AzJob	   *job = &reaction->head.job;
+
+	if (!az_emit_origin(&reaction->emission, 0, &reaction->origin, job->arena,
+						&job->error))
+		return false;
+	reaction->origin.key.kind = "reaction";
+	reaction->repeat.has_key = true;
+	reaction->repeat.look.key = reaction->origin.key;
+	reaction->repeat.look.aggregate = reaction->target.aggregate;
+	return true;
+}
+
+static AzStepResult
+find_record(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	reaction->letter.is_due = false;
+	return az_repeat_find(&reaction->repeat, job);
+}
+
+static AzStepResult
+take_record(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzStepResult result = az_repeat_found(&reaction->repeat, job);
+
+	if (result != AZ_STEP_NEXT || !az_repeat_is_known(&reaction->repeat))
+		return result;
+	reaction->head.result.was_recorded = true;
+	if (!decode_answer(reaction, reaction->repeat.look.kept.answer))
+		return failed(reaction, false);
+	set_emission(reaction);
+	return AZ_STEP_NEXT;
+}
+
+/* The events of a process are where events are, and not in its record. */
+static AzStepResult
+read_record(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	if (!reaction->repeat.look.kept.has_events)
+		return AZ_STEP_NEXT;
+	return az_repeat_read(&reaction->repeat, job);
+}
+
+static AzStepResult
+take_events(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	/* They are only shown: what is to be done does not wait for them. */
+	if (!az_repeat_take(&reaction->repeat, job))
+	{
+		memset(&job->error, 0, sizeof(job->error));
+		return AZ_STEP_NEXT;
+	}
+	return az_process_show(&reaction->repeat.book,
+						   reaction->head.result.process_manager, job) ?
+		AZ_STEP_NEXT : AZ_STEP_FAILED;
+}
+
+/* ---- the state of a process ---- */
+
+static AzStepResult
+find_branch(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	if (is_decided(reaction) || !reaction->is_process)
+		return AZ_STEP_NEXT;
+	return az_branch_find(&reaction->process.branch, &reaction->target, job);
+}
+
+static AzStepResult
+take_branch(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzStepResult result = az_branch_found(&reaction->process.branch,
+										  &reaction->target, job);
+
+	return result == AZ_STEP_NEXT ? result : failed(reaction, false);
+}
+
+static AzStepResult
+load_state(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	if (is_decided(reaction) || !reaction->is_process)
+		return AZ_STEP_NEXT;
+	return az_history_load(&reaction->process.load, &reaction->target, NULL,
+						   job);
+}
+
+static AzStepResult
+take_state(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	const AzEvent *event = &reaction->head.delivery.trigger.events[0];
+
+	if (!az_history_take(&reaction->process.load, job) ||
+		!az_process_state(&reaction->process, &reaction->target,
+						  event->correlation_id, job))
+		return failed(reaction, false);
+	return AZ_STEP_NEXT;
+}
+
+/* ---- what business logic is handed, and answers ---- */
+
+static AzStepResult
+upcast_trigger(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzStepResult result;
+
+	if (is_decided(reaction))
+		return AZ_STEP_NEXT;
+	/* When it runs again, it is the stored form that is brought up to date. */
+	if (!make_trigger(reaction))
+		return failed(reaction, false);
+	result = check_payload(reaction);
+	if (result != AZ_STEP_NEXT || reaction->letter.is_due)
+		return result;
+	result = az_upcast_start(&reaction->upcast, job, reaction->trigger);
+	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
+}
+
+static AzStepResult
+take_trigger(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	if (az_upcast_finish(&reaction->upcast, job) != AZ_STEP_NEXT)
+		return failed(reaction, false);
+	return check_payload(reaction);
+}
+
+/* There is nowhere yet that a payload could be fetched from. */
+static AzStepResult
+check_payload(AzReactionJob *reaction)
+{
+	const PbEventPage *page = reaction->trigger->pages[0];
+	AzJob	   *job = &reaction->head.job;
+
+	if (page->payload_case != PB_EVENT_PAGE_EXTERNAL)
+		return AZ_STEP_NEXT;
+	az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
+				 "payload not retrievable: it is kept elsewhere, at \"%s\", and there is no payload store",
+				 page->external->uri);
+	reaction->letter.reference = page->external;
+	return failed(reaction, true);
+}
+
+static AzStepResult
+upcast_state(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzProcess  *process = &reaction->process;
+	AzStepResult result;
+
+	if (is_decided(reaction) || !reaction->is_process)
+		return AZ_STEP_NEXT;
+	result = az_upcast_start(&process->upcast, job, process->state);
+	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
+}
+
+static AzStepResult
+take_upcast_state(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzStepResult result = az_upcast_finish(&reaction->process.upcast, job);
+
+	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
+}
+
+static AzStepResult
+call_handler(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	const AzTarget *target = &reaction->target;
+	AzStepResult result = AZ_STEP_FAILED;
+	AzBytes		bytes;
+
+	if (is_decided(reaction))
+		return AZ_STEP_NEXT;
+	if (encode_request(reaction, &bytes))
+		result = az_job_call(job, target->address,
+							 reaction->is_process ? PROCESS_PATH : SAGA_PATH,
+							 bytes, target->timeout_us);
+	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
+}
+
+static bool
+encode_request(AzReactionJob *reaction, AzBytes *bytes)
+{
+	AzJob	   *job = &reaction->head.job;
+	const AzDelivery *delivery = &reaction->head.delivery;
+	PbSagaHandleRequest saga = PB_SAGA_HANDLE_REQUEST_INIT;
+	PbProcessManagerHandleRequest process =
+	PB_PROCESS_MANAGER_HANDLE_REQUEST_INIT;
+
+	process.trigger = reaction->trigger;
+	process.process_state = reaction->process.state;
+	if (reaction->is_process)
+		return az_encode(&process, job->arena, bytes, &job->error);
+	saga.source = reaction->trigger;
+	saga.sync_mode = delivery->sync_mode;
+	saga.cascade_error_mode = delivery->error_mode;
+	return az_encode(&saga, job->arena, bytes, &job->error);
+}
+
+static AzStepResult
+take_answer(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	if (job->status.code != AZ_OK)
+	{
+		job->error = job->status;
+		return failed(reaction,
+					  az_failure_is_permanent(&job->status, job->arena));
+	}
+	/* Only memory may be there the next time: the rest is answered again. */
+	if (!decode_answer(reaction, job->answer) || !stamp(reaction))
+		return failed(reaction, job->error.code != AZ_RESOURCE_EXHAUSTED);
+	return AZ_STEP_NEXT;
+}
+
+/* An answer, or a record of one. */
+static bool
+decode_answer(AzReactionJob *reaction, AzBytes bytes)
+{
+	AzJob	   *job = &reaction->head.job;
+	AzDeliveryResult *result = &reaction->head.result;
+	const AzComponent *component = reaction->head.delivery.component;
+	AzError		broken = {0};
+
+	if (reaction->is_process)
+		result->process_manager =
+			az_decode(&pb_process_manager_handle_response_descriptor, bytes,
+					  job->arena, &broken);
+	else
+		result->saga = az_decode(&pb_saga_response_descriptor, bytes,
+								 job->arena, &broken);
+	if (broken.code == AZ_OK)
+		return true;
+	if (broken.code == AZ_RESOURCE_EXHAUSTED)
+		return az_error_out_of_memory(&job->error);
+	return az_error_set(&job->error, job->arena, AZ_INTERNAL,
+						"%s \"%s\" at %s answered what does not decode: %s",
+						az_emit_kind(component), component->name,
+						component->address, broken.message);
+}
+
+static void
+set_emission(AzReactionJob *reaction)
+{
+	const AzDeliveryResult *result = &reaction->head.result;
+	AzEmission *emission = &reaction->emission;
+
+	if (reaction->is_process)
+	{
+		emission->commands = result->process_manager->commands;
+		emission->n_commands = result->process_manager->n_commands;
+		emission->facts = result->process_manager->facts;
+		emission->n_facts = result->process_manager->n_facts;
+		return;
+	}
+	emission->commands = result->saga->commands;
+	emission->n_commands = result->saga->n_commands;
+	emission->facts = result->saga->events;
+	emission->n_facts = result->saga->n_events;
+}
+
+static bool
+stamp(AzReactionJob *reaction)
+{
+	AzJob	   *job = &reaction->head.job;
+	const AzEvent *event = &reaction->head.delivery.trigger.events[0];
+	const PbProcessManagerHandleResponse *answer =
+	reaction->head.result.process_manager;
+	AzStamp		stamp = {
+		.aggregate = reaction->target.aggregate,
+		.next_sequence = reaction->process.load.book.next_sequence,
+		.correlation_id = event->correlation_id,
+		.cause = reaction->origin.cause,
+		.depth = reaction->origin.depth,
+		.limits = &job->jobs->settings.validation
+	};
+
+	set_emission(reaction);
+	if (!az_emit_stamp(&reaction->emission, job->jobs, job->arena,
+					   &job->error))
+		return false;
+	return !reaction->is_process ||
+		(az_process_stamp(&reaction->process, &stamp, answer, job) &&
+		 az_process_notify(&reaction->process, &reaction->emission,
+						   answer->notification, job));
+}
+
+/* ---- the end of the handler's part ---- */
+
+static AzStepResult
+record(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzAppendWish *append = &reaction->commit.append;
+
+	if (is_decided(reaction))
+		return AZ_STEP_NEXT;
+	append->aggregate = reaction->target.aggregate;
+	if (reaction->is_process)
+		az_process_append(&reaction->process, &reaction->target, append);
+	append->key = &reaction->origin.key;
+	if (!encode_answer(reaction, &append->kept.answer))
+		return AZ_STEP_FAILED;
+	return az_commit_start(&reaction->commit, job);
+}
+
+static bool
+encode_answer(AzReactionJob *reaction, AzBytes *bytes)
+{
+	AzJob	   *job = &reaction->head.job;
+	const AzDeliveryResult *result = &reaction->head.result;
+	PbProcessManagerHandleResponse answer;
+
+	if (!reaction->is_process)
+		return az_encode(result->saga, job->arena, bytes, &job->error);
+	answer = *result->process_manager;
+	answer.n_process_events = 0;
+	return az_encode(&answer, job->arena, bytes, &job->error);
+}
+
+static AzStepResult
+take_recorded(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	switch (az_commit_finish(&reaction->commit, job, &reaction->target))
+	{
+		case AZ_COMMIT_DONE:
+			return AZ_STEP_NEXT;
+		case AZ_COMMIT_OVERTAKEN:
+			return overtaken(reaction);
+		case AZ_COMMIT_REPEATED:
+			return AZ_STEP_RESTART;
+		case AZ_COMMIT_PARKED:
+			return AZ_STEP_AGAIN;
+		default:
+			return failed(reaction, false);
+	}
+}
+
+/* Another event of the same process was handled meanwhile: decide anew. */
+static AzStepResult
+overtaken(AzReactionJob *reaction)
+{
+	AzJob	   *job = &reaction->head.job;
+
+	if (job->restarts < job->jobs->settings.max_append_retries)
+		return AZ_STEP_RESTART;
+	az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
+				 "others wrote to %s first, %d times (angzarr.max_append_retries)",
+				 az_aggregate_text(&reaction->target.aggregate, job->arena),
+				 job->restarts + 1);
+	return failed(reaction, false);
+}
+
+static AzStepResult
+file_letter(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	return az_letter_file(&reaction->letter, &reaction->emission, job);
+}
+
+static AzStepResult
+take_letter(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+
+	reaction->head.result.was_lettered = true;
+	return az_letter_filed(&reaction->letter, job);
+}
+
+/* ---- commands and facts, one after the other ---- */
+
+static AzStepResult
+run_effects(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	const AzEmission *emission = &reaction->emission;
+	int			stage = 1 + (int) reaction->next;
+	AzEffect	effect = {
+		.emission = emission,
+		.index = reaction->next,
+		.attempt = attempt_of(reaction, stage),
+		.max_attempts = az_delivery_max_attempts(&reaction->head),
+		.sync_mode = reaction->head.delivery.sync_mode,
+		.error_mode = reaction->head.delivery.error_mode,
+		.may_be_settled = reaction->head.result.was_recorded
+	};
+	AzJob	   *child;
+
+	if (reaction->next == emission->n_commands + emission->n_facts)
+		return AZ_STEP_END;
+	reaction->head.result.stage = stage;
+	child = az_effect_create(job->jobs, &effect, &job->error);
+	return child != NULL ? az_job_run(job, child) : AZ_STEP_FAILED;
+}
+
+static AzStepResult
+take_effect(AzJob *job)
+{
+	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzDeliveryResult *result = &reaction->head.result;
+
+	if (job->ended->error.code != AZ_OK)
+	{
+		az_effect_copy_error(&job->ended->error, job);
+		return AZ_STEP_FAILED;
+	}
+	if (!az_effect_take(job->ended, result, job))
+		return AZ_STEP_FAILED;
+	reaction->next++;
+	return AZ_STEP_REPEAT;
+}
+
+/* ---- failures of the handler's part ---- */
+
+/* Whether nobody is to be asked any more. */
+static bool
+is_decided(const AzReactionJob *reaction)
+{
+	return reaction->head.result.was_recorded || reaction->letter.is_due;
+}
+
+static int
+attempt_of(const AzReactionJob *reaction, int stage)
+{
+	const AzDelivery *delivery = &reaction->head.delivery;
+
+	return delivery->stage == stage ? delivery->attempt : 1;
+}
+
+/* job->error says why: FAILED, to be tried again, or NEXT to the letter. */
+static AzStepResult
+failed(AzReactionJob *reaction, bool is_permanent)
+{
+	AzJob	   *job = &reaction->head.job;
+	int			attempt = attempt_of(reaction, 0);
+
+	if (!is_permanent &&
+		attempt < az_delivery_max_attempts(&reaction->head))
+		return AZ_STEP_FAILED;
+	reaction->letter.is_due = true;
+	reaction->letter.failure = job->error;
+	reaction->letter.attempts = is_permanent ? 0 : attempt;
+	memset(&job->error, 0, sizeof(job->error));
+	return AZ_STEP_NEXT;
+}
