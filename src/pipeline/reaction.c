@@ -68,7 +68,6 @@ static AzStepResult take_letter(AzJob *job);
 static AzStepResult run_effects(AzJob *job);
 static AzStepResult take_effect(AzJob *job);
 static bool is_decided(const AzReactionJob *reaction);
-static int	attempt_of(const AzReactionJob *reaction, int stage);
 static AzStepResult failed(AzReactionJob *reaction, bool is_permanent);
 
 static const AzStep steps[] = {
@@ -353,25 +352,13 @@ static bool
 stamp(AzReactionJob *reaction)
 {
 	AzJob	   *job = &reaction->head.job;
-	const AzEvent *event = &reaction->head.delivery.trigger.events[0];
-	const PbProcessManagerHandleResponse *answer =
-	reaction->head.result.process_manager;
-	AzStamp		stamp = {
-		.aggregate = reaction->target.aggregate,
-		.next_sequence = reaction->process.load.book.next_sequence,
-		.correlation_id = event->correlation_id,
-		.cause = reaction->origin.cause,
-		.depth = reaction->origin.depth,
-		.limits = &job->jobs->settings.validation
-	};
 
-	if (!az_emit_stamp(&reaction->emission, job->jobs, job->arena,
-					   &job->error))
-		return false;
-	return !reaction->is_process ||
-		(az_process_stamp(&reaction->process, &stamp, answer, job) &&
-		 az_process_notify(&reaction->process, &reaction->emission,
-						   answer->notification, job));
+	return az_emit_stamp(&reaction->emission, job->jobs, job->arena,
+						 &job->error) &&
+		(!reaction->is_process ||
+		 az_process_take(&reaction->process, &reaction->target,
+						 &reaction->emission, &reaction->origin,
+						 reaction->head.result.process_manager, job));
 }
 
 /* ---- the end of the handler's part ---- */
@@ -456,7 +443,7 @@ run_effects(AzJob *job)
 	AzEffect	effect = {
 		.emission = emission,
 		.index = reaction->next,
-		.attempt = attempt_of(reaction, stage),
+		.attempt = az_delivery_attempt(&reaction->head, stage),
 		.max_attempts = az_delivery_max_attempts(&reaction->head),
 		.sync_mode = reaction->head.delivery.sync_mode,
 		.error_mode = reaction->head.delivery.error_mode,
@@ -497,20 +484,12 @@ is_decided(const AzReactionJob *reaction)
 	return reaction->head.result.was_recorded || reaction->letter.is_due;
 }
 
-static int
-attempt_of(const AzReactionJob *reaction, int stage)
-{
-	const AzDelivery *delivery = &reaction->head.delivery;
-
-	return delivery->stage == stage ? delivery->attempt : 1;
-}
-
 /* job->error says why: FAILED, to be tried again, or NEXT to the letter. */
 static AzStepResult
 failed(AzReactionJob *reaction, bool is_permanent)
 {
 	AzJob	   *job = &reaction->head.job;
-	int			attempt = attempt_of(reaction, 0);
+	int			attempt = az_delivery_attempt(&reaction->head, 0);
 
 	if (!is_permanent &&
 		attempt < az_delivery_max_attempts(&reaction->head))
