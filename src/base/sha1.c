@@ -75,10 +75,10 @@ mix(uint32_t state[5], int round, uint32_t word)
 	uint32_t	c = state[2];
 	uint32_t	d = state[3];
 	uint32_t	chosen = round < 20 ? (b & c) | (~b & d)
-		: round >= 40 && round < 60 ? (b & c) | (b & d) | (c & d)
-		: b ^ c ^ d;
+	: round >= 40 && round < 60 ? (b & c) | (b & d) | (c & d)
+	: b ^ c ^ d;
 	uint32_t	first = rotate(state[0], 5) + chosen + state[4] +
-		constants[round / 20] + word;
+	constants[round / 20] + word;
 
 	state[4] = d;
 	state[3] = c;

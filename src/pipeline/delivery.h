@@ -21,15 +21,14 @@ typedef struct AzDelivery
 
 	/*
 	 * Sagas and process managers: one event.  Projectors: one or more,
-	 * consecutive, of the same correlation id and ext.  Its aggregate has
-	 * the divergence where it is an edition's.
+	 * consecutive, of the same correlation id and ext.  Its aggregate has the
+	 * divergence where it is an edition's.
 	 */
 	AzBook		trigger;
 	int			attempt;		/* 1 = first, of the stage that failed last */
 	int			stage;			/* that the attempts are counted of */
 	int			sync_mode;		/* PB_SYNC_MODE_*; background: ASYNC */
-	int			error_mode;		/* PB_CASCADE_ERROR_*; background:
-								 * UNSPECIFIED */
+	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
 	int			cascade_depth;	/* commands above it in this request */
 	const AzTimerFiring *firing;	/* a process manager's timer, or NULL */
 } AzDelivery;
@@ -41,8 +40,7 @@ typedef struct AzDeliveryResult
 								 * it, 1 + i = the command i, after all
 								 * commands the facts */
 	bool		was_lettered;	/* it, or a part of it, is a dead letter */
-	bool		was_recorded;	/* handled before: the answer is the first
-								 * one */
+	bool		was_recorded;	/* handled before: the answer is the first one */
 	const PbProjection *projection; /* of a projector, or NULL */
 	const PbSagaResponse *saga; /* of a saga, stamped, or NULL */
 	PbProcessManagerHandleResponse *process_manager;	/* likewise */
