@@ -273,20 +273,12 @@ take_trigger(AzJob *job)
 	return check_payload(reaction);
 }
 
-/* There is nowhere yet that a payload could be fetched from. */
 static AzStepResult
 check_payload(AzReactionJob *reaction)
 {
-	const PbEventPage *page = reaction->trigger->pages[0];
-	AzJob	   *job = &reaction->head.job;
-
-	if (page->payload_case != PB_EVENT_PAGE_EXTERNAL)
-		return AZ_STEP_NEXT;
-	az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
-				 "payload not retrievable: it is kept elsewhere, at \"%s\", and there is no payload store",
-				 page->external->uri);
-	reaction->letter.reference = page->external;
-	return failed(reaction, true);
+	return az_letter_needs_payload(&reaction->letter, reaction->trigger,
+								   &reaction->head.job) ?
+		failed(reaction, true) : AZ_STEP_NEXT;
 }
 
 static AzStepResult
