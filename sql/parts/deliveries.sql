@@ -356,3 +356,149 @@ COMMENT ON FUNCTION angzarr._write_exceptions(
     text[], integer[], bigint[], text[], uuid[], text[], text[], integer[],
     timestamptz[], text[]) IS
     'keeps what waits behind the cursors of components, and forgets what does not';
+
+-- What a request that waits for reactions does: it has its own events to itself, and
+-- takes its turn behind what is still to be delivered of their streams.
+
+CREATE FUNCTION angzarr._turns(
+    component text[],
+    root uuid[],
+    domain text[],
+    edition text[],
+    first_sequence bigint[]
+)
+RETURNS TABLE (ordinal integer, previous_position bigint, is_pending boolean)
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _turns(component, root, domain, edition, first_sequence) -> a row for each
+-- Where the event before these is in the log (null: there is none), and whether
+-- something before them is still to be delivered, as far as the tables know.
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT (u.ordinal - 1)::integer, p.position,
+        coalesce(p.position > s.position AND NOT EXISTS (
+            SELECT FROM angzarr.exceptions AS x
+            WHERE x.component = u.component AND x.position = p.position
+                AND x.state = 'done'), false)
+        OR EXISTS (
+            SELECT FROM angzarr.exceptions AS x
+            WHERE x.component = u.component AND x.root = u.root
+                AND x.domain = u.domain AND x.edition = u.edition
+                AND x.position <= p.position AND x.state <> 'done')
+    FROM unnest(_turns.component, _turns.root, _turns.domain, _turns.edition,
+                _turns.first_sequence)
+        WITH ORDINALITY AS u (component, root, domain, edition, first_sequence, ordinal)
+    JOIN angzarr.subscriptions AS s ON s.component = u.component
+    LEFT JOIN LATERAL (
+        SELECT e.position FROM angzarr.events AS e
+        WHERE e.root = u.root AND e.domain = u.domain AND e.edition = u.edition
+            AND e.sequence < u.first_sequence AND NOT e.isolated
+        ORDER BY e.sequence DESC
+        LIMIT 1
+    ) AS p ON true
+    ORDER BY u.ordinal;
+END
+$$;
+COMMENT ON FUNCTION angzarr._turns(text[], uuid[], text[], text[], bigint[]) IS
+    'whether something of a stream is to be delivered to a component before';
+
+CREATE FUNCTION angzarr._reserve_deliveries(
+    component text[],
+    root uuid[],
+    domain text[],
+    edition text[],
+    first_sequence bigint[],
+    last_sequence bigint[],
+    until timestamptz[]
+)
+RETURNS SETOF integer
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+-- _reserve_deliveries(…) -> which of them were reserved, from 0
+-- In the transaction that appends the events: nobody else delivers them before the
+-- time is up.  Not for who is paused.
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH reserved AS (
+        INSERT INTO angzarr.exceptions
+            (component, position, state, root, domain, edition, next_attempt_at)
+        SELECT u.component, e.position, 'reserved', e.root, e.domain, e.edition, u.until
+        FROM unnest(_reserve_deliveries.component, _reserve_deliveries.root,
+                    _reserve_deliveries.domain, _reserve_deliveries.edition,
+                    _reserve_deliveries.first_sequence,
+                    _reserve_deliveries.last_sequence, _reserve_deliveries.until)
+            AS u (component, root, domain, edition, first_sequence, last_sequence, until)
+        JOIN angzarr.subscriptions AS s
+            ON s.component = u.component AND s.status <> 'paused'
+        JOIN angzarr.components AS c ON c.name = u.component AND c.enabled
+        JOIN angzarr.events AS e
+            ON e.root = u.root AND e.domain = u.domain AND e.edition = u.edition
+            AND e.sequence BETWEEN u.first_sequence AND u.last_sequence
+        WHERE e.position > s.position AND NOT e.isolated
+            AND (c.kind <> 'process_manager' OR e.correlation_id <> '')
+        ORDER BY u.component COLLATE "C", e.position
+        RETURNING component, root, domain, edition
+    )
+    SELECT (u.ordinal - 1)::integer
+    FROM unnest(_reserve_deliveries.component, _reserve_deliveries.root,
+                _reserve_deliveries.domain, _reserve_deliveries.edition)
+        WITH ORDINALITY AS u (component, root, domain, edition, ordinal)
+    WHERE EXISTS (SELECT FROM reserved AS r
+                  WHERE r.component = u.component AND r.root = u.root
+                      AND r.domain = u.domain AND r.edition = u.edition)
+    ORDER BY u.ordinal;
+END
+$$;
+COMMENT ON FUNCTION angzarr._reserve_deliveries(
+    text[], uuid[], text[], text[], bigint[], bigint[], timestamptz[]) IS
+    'keeps the deliveries of new events for the request that appends them';
+
+CREATE FUNCTION angzarr._end_reserved(
+    component text[],
+    root uuid[],
+    domain text[],
+    edition text[],
+    first_sequence bigint[],
+    last_sequence bigint[],
+    is_done boolean[]
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+-- _end_reserved(…) -> how many deliveries are done, or left to the engine at once
+#variable_conflict use_column
+DECLARE
+    _count bigint;
+BEGIN
+    UPDATE angzarr.exceptions AS x
+    SET state = CASE WHEN u.is_done THEN 'done' ELSE 'waiting' END,
+        next_attempt_at = CASE WHEN u.is_done THEN NULL ELSE clock_timestamp() END
+    FROM unnest(_end_reserved.component, _end_reserved.root, _end_reserved.domain,
+                _end_reserved.edition, _end_reserved.first_sequence,
+                _end_reserved.last_sequence, _end_reserved.is_done)
+        AS u (component, root, domain, edition, first_sequence, last_sequence, is_done)
+    JOIN angzarr.events AS e
+        ON e.root = u.root AND e.domain = u.domain AND e.edition = u.edition
+        AND e.sequence BETWEEN u.first_sequence AND u.last_sequence
+    WHERE x.component = u.component AND x.position = e.position
+        AND x.state = 'reserved';
+    GET DIAGNOSTICS _count = ROW_COUNT;
+    RETURN _count;
+END
+$$;
+COMMENT ON FUNCTION angzarr._end_reserved(
+    text[], uuid[], text[], text[], bigint[], bigint[], boolean[]) IS
+    'ends the reservations of a request: delivered, or left to the engine';

@@ -11,6 +11,10 @@
 #define ERROR_DOMAIN "angzarr.io"
 #define MAX_MESSAGE 1024		/* bytes, as in grpc-message */
 
+static bool add_pair(PbStatus *status, const char *const pair[2],
+					 const char *reason, AzArena *arena);
+static bool pack_with_pair(const PbErrorInfo *old, const char *const pair[2],
+						   const char *reason, PbAny *any, AzArena *arena);
 static const PbAny *find_detail(const AzError *error, const char *type,
 								AzArena *arena);
 static bool add_book(const AzErrorInfo *info, PbStatus *status, PbAny *any,
@@ -58,6 +62,78 @@ az_details_rename(AzError *error, AzArena *arena)
 	status->message = az_utf8_clean(arena, error->message, MAX_MESSAGE);
 	if (status->message != NULL)
 		az_encode(status, arena, &error->details, NULL);
+}
+
+void
+az_details_add_pair(AzError *error, const char *name, const char *value,
+					const char *reason, AzArena *arena)
+{
+	const char *const pairs[][2] = {{name, value}};
+	const AzErrorInfo info = {.reason = reason,.n_pairs = 1,.pairs = pairs};
+	PbStatus   *status = error->details.len == 0 ? NULL :
+	az_decode(&pb_status_descriptor, error->details, arena, NULL);
+
+	if (status == NULL)
+		az_details_add(error, &info, arena);
+	else if (add_pair(status, pairs[0], reason, arena))
+		az_encode(status, arena, &error->details, NULL);
+}
+
+/* Into its first ErrorInfo, or as one more detail. */
+static bool
+add_pair(PbStatus *status, const char *const pair[2], const char *reason,
+		 AzArena *arena)
+{
+	PbAny	  **details = az_arena_array(arena, status->n_details + 1,
+										 sizeof(PbAny *));
+	PbAny	   *any = az_arena_alloc(arena, sizeof(PbAny));
+	PbErrorInfo *info = NULL;
+	size_t		place = 0;
+
+	if (details == NULL || any == NULL)
+		return false;
+	for (size_t i = 0; i < status->n_details; i++)
+		details[i] = status->details[i];
+	while (place < status->n_details &&
+		   strcmp(az_type_name(details[place]->type_url),
+				  "google.rpc.ErrorInfo") != 0)
+		place++;
+	if (place < status->n_details)
+	{
+		AzBytes		bytes = {details[place]->value.data,
+		details[place]->value.len};
+
+		info = az_decode(&pb_error_info_descriptor, bytes, arena, NULL);
+	}
+	details[place] = any;
+	status->details = details;
+	status->n_details += place == status->n_details ? 1 : 0;
+	return pack_with_pair(info, pair, reason, any, arena);
+}
+
+/* "old" may be NULL. */
+static bool
+pack_with_pair(const PbErrorInfo *old, const char *const pair[2],
+			   const char *reason, PbAny *any, AzArena *arena)
+{
+	size_t		count = old != NULL ? old->n_metadata : 0;
+	PbErrorInfo info = PB_ERROR_INFO_INIT;
+	PbErrorInfoMetadataEntry entry = PB_ERROR_INFO_METADATA_ENTRY_INIT;
+	PbErrorInfoMetadataEntry **entries = az_arena_array(arena, count + 1,
+														sizeof(*entries));
+
+	if (entries == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		entries[i] = old->metadata[i];
+	entry.key = (char *) pair[0];
+	entry.value = (char *) pair[1];
+	entries[count] = &entry;
+	info.reason = old != NULL ? old->reason : (char *) reason;
+	info.domain = old != NULL ? old->domain : (char *) ERROR_DOMAIN;
+	info.n_metadata = count + 1;
+	info.metadata = entries;
+	return pack_any(&info, "/google.rpc.ErrorInfo", any, arena);
 }
 
 bool

@@ -31,6 +31,14 @@ extern void az_details_add(AzError *error, const AzErrorInfo *info,
  */
 extern void az_details_rename(AzError *error, AzArena *arena);
 
+/*
+ * Adds a pair to the metadata of its ErrorInfo, which is made with "reason"
+ * when there is none.  When memory is out the details stay as they are.
+ */
+extern void az_details_add_pair(AzError *error, const char *name,
+								const char *value, const char *reason,
+								AzArena *arena);
+
 /* Whether the status of an error carries a RetryInfo. */
 extern bool az_details_may_retry(const AzError *error, AzArena *arena);
 

@@ -255,6 +255,27 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		"$4, $5, $6, $7, $8, $9, $10) AS written",
 		.params = "T*i*I*T*U*T*T*i*t*T*",
 		.results = "I"
+	},
+	[AZ_STATEMENT_RESERVE] = {
+		.name = "reserve",
+		.sql = "SELECT reserved FROM "
+		"angzarr._reserve_deliveries($1, $2, $3, $4, $5, $6, $7) AS reserved",
+		.params = "T*U*T*T*I*I*t*",
+		.results = "i"
+	},
+	[AZ_STATEMENT_TURNS] = {
+		.name = "turns",
+		.sql = "SELECT ordinal, previous_position, is_pending "
+		"FROM angzarr._turns($1, $2, $3, $4, $5)",
+		.params = "T*U*T*T*I*",
+		.results = "iIb"
+	},
+	[AZ_STATEMENT_END_RESERVED] = {
+		.name = "end_reserved",
+		.sql = "SELECT ended FROM "
+		"angzarr._end_reserved($1, $2, $3, $4, $5, $6, $7) AS ended",
+		.params = "T*U*T*T*I*I*b*",
+		.results = "I"
 	}
 };
 

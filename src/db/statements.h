@@ -38,6 +38,9 @@ typedef enum AzStatementId
 	AZ_STATEMENT_READ_HELD,		/* the next event of held streams */
 	AZ_STATEMENT_WRITE_CURSORS,
 	AZ_STATEMENT_WRITE_EXCEPTIONS,
+	AZ_STATEMENT_RESERVE,		/* deliveries for the request that appends */
+	AZ_STATEMENT_TURNS,			/* what is to be delivered before */
+	AZ_STATEMENT_END_RESERVED,
 	AZ_STATEMENT_COUNT
 } AzStatementId;
 

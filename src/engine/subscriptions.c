@@ -43,6 +43,8 @@ typedef struct Work
 } Work;
 
 static void take_horizon(AzReader *reader, const AzLogBatch *batch);
+static bool is_settled(void *deliverer, const char *component,
+					   const AzAggregate *aggregate, int64_t position);
 static void timer_due(AzTimer *timer);
 static bool is_stale(const AzSubscriptions *subscriptions);
 static bool sync_with_catalog(AzSubscriptions *subscriptions);
@@ -81,6 +83,8 @@ az_subscriptions_init(AzSubscriptions *subscriptions, AzDb *db, AzJobs *jobs)
 	subscriptions->reader.only_horizon = true;
 	subscriptions->reader.take = take_horizon;
 	subscriptions->reader.owner = subscriptions;
+	jobs->is_settled = is_settled;
+	jobs->deliverer = subscriptions;
 	subscriptions->scratch = az_arena_create();
 	return subscriptions->scratch != NULL;
 }
@@ -168,6 +172,22 @@ take_horizon(AzReader *reader, const AzLogBatch *batch)
 		return;
 	subscriptions->horizon = batch->horizon;
 	subscriptions->has_moved = true;
+}
+
+/* False when another engine delivers to it. */
+static bool
+is_settled(void *deliverer, const char *component,
+		   const AzAggregate *aggregate, int64_t position)
+{
+	AzSubscriptions *subscriptions = deliverer;
+	const AzSubscription *subscription = find(subscriptions, component);
+	AzArena    *scratch = az_arena_create();
+	bool		is_so = scratch != NULL && subscription != NULL &&
+	subscription->has_lease && subscription->window != NULL &&
+	az_window_is_settled(subscription->window, aggregate, position, scratch);
+
+	az_arena_free(scratch);
+	return is_so;
 }
 
 static void

@@ -23,10 +23,11 @@
 #include "store/obligations.h"
 #include "store/outbox.h"
 #include "store/read.h"
+#include "store/reserve.h"
 
 /* The order of the kinds within a tick. */
 static const AzWishKind *const kinds[] = {
-	&az_append_kind, &az_edition_kind, &az_dead_letter_kind,
+	&az_append_kind, &az_reserved_end_kind, &az_turn_kind, &az_edition_kind, &az_dead_letter_kind,
 	&az_obligation_kind, &az_postpone_kind, &az_key_kind, &az_branch_kind,
 	&az_head_kind, &az_load_kind, &az_find_kind, &az_plan_kind, &az_read_kind,
 	&az_roots_kind, &az_outbox_kind

@@ -410,6 +410,22 @@ az_window_running(const AzWindow *window)
 }
 
 bool
+az_window_is_settled(const AzWindow *window, const AzAggregate *aggregate,
+					 int64_t position, AzArena *scratch)
+{
+	const AzStream *stream;
+	AzBytes		key;
+
+	if (window->read_to < position ||
+		!az_aggregate_key(aggregate, scratch, &key))
+		return false;
+	stream = az_map_get(window->streams, key);
+	return stream == NULL ||
+		(!stream->is_held &&
+		 (stream->queue == NULL || stream->queue->position > position));
+}
+
+bool
 az_window_is_idle(const AzWindow *window)
 {
 	return az_map_count(window->streams) == 0 && window->log == NULL &&

@@ -119,6 +119,14 @@ extern int64_t az_window_due_us(const AzWindow *window);
 
 extern size_t az_window_running(const AzWindow *window);
 
+/*
+ * Whether all of a stream up to a position is settled; false also when that
+ * is for the table to say.
+ */
+extern bool az_window_is_settled(const AzWindow *window,
+								 const AzAggregate *aggregate,
+								 int64_t position, AzArena *scratch);
+
 /* Whether nothing waits, runs or is held. */
 extern bool az_window_is_idle(const AzWindow *window);
 

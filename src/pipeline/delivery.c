@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "codec/decode.h"
+#include "pipeline/effect.h"
 #include "pipeline/failure.h"
 #include "pipeline/projection.h"
 #include "pipeline/reaction.h"
 
+static void *copy_message(const void *message, AzArena *arena);
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
 								   AzArena *arena);
@@ -34,6 +37,50 @@ const AzDeliveryResult *
 az_delivery_result(const AzJob *job)
 {
 	return &((const AzDeliveryJob *) job)->result;
+}
+
+const AzComponent *
+az_delivery_component(const AzComponent *component, AzArena *arena)
+{
+	return copy_component(component, arena);
+}
+
+bool
+az_delivery_copy_result(const AzDeliveryResult *from, AzDeliveryResult *to,
+						AzArena *arena)
+{
+	const PbCascadeReactionError **errors = az_arena_array(arena,
+														   from->n_errors + 1,
+														   sizeof(*errors));
+
+	*to = *from;
+	to->saga = NULL;
+	to->process_manager = NULL;
+	to->errors = errors;
+	if (errors == NULL ||
+		(from->projection != NULL &&
+		 (to->projection = copy_message(from->projection, arena)) == NULL))
+		return false;
+	for (size_t i = 0; i < from->n_errors; i++)
+	{
+		errors[i] = copy_message(from->errors[i], arena);
+		if (errors[i] == NULL)
+			return false;
+	}
+	return from->failure.code == AZ_OK ||
+		az_effect_keep_error(&from->failure, &to->failure, arena);
+}
+
+/* NULL when memory is out. */
+static void *
+copy_message(const void *message, AzArena *arena)
+{
+	const ProtobufCMessage *base = message;
+	AzBytes		bytes;
+
+	if (!az_encode(message, arena, &bytes, NULL))
+		return NULL;
+	return az_decode(base->descriptor, bytes, arena, NULL);
 }
 
 AzJob *
@@ -96,7 +143,10 @@ copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery)
 
 	job->delivery = *delivery;
 	job->delivery.component = copy_component(delivery->component, arena);
+	if (delivery->chain != NULL)
+		job->delivery.chain = az_arena_string(arena, delivery->chain);
 	return job->delivery.component != NULL &&
+		(job->delivery.chain != NULL || delivery->chain == NULL) &&
 		copy_book(&delivery->trigger, &job->delivery.trigger, arena);
 }
 

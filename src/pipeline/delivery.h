@@ -31,6 +31,7 @@ typedef struct AzDelivery
 	int			sync_mode;		/* PB_SYNC_MODE_*; background: ASYNC */
 	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
 	int			cascade_depth;	/* commands above it in this request */
+	const char *chain;			/* them, for messages; or NULL */
 	const AzTimerFiring *firing;	/* a process manager's timer, or NULL */
 } AzDelivery;
 
@@ -47,6 +48,9 @@ typedef struct AzDeliveryResult
 	PbProcessManagerHandleResponse *process_manager;	/* likewise */
 	const PbCascadeReactionError *const *errors;	/* what failed for good */
 	size_t		n_errors;
+	AzError		failure;		/* of the first of them */
+	bool		is_unfinished;	/* a cascade has stopped: the rest is for the
+								 * background */
 } AzDeliveryResult;
 
 /* What the jobs of all kinds of components begin with. */
@@ -67,6 +71,14 @@ extern AzJob *az_delivery_create(AzJobs *jobs, const AzDelivery *delivery,
 
 /* Of a job made by it; complete when the job is done. */
 extern const AzDeliveryResult *az_delivery_result(const AzJob *job);
+
+/* A copy of a component, but for its inputs; NULL: no memory. */
+extern const AzComponent *az_delivery_component(const AzComponent *component,
+												AzArena *arena);
+
+/* A copy of what a job is about to take with it; without saga and PM. */
+extern bool az_delivery_copy_result(const AzDeliveryResult *from,
+									AzDeliveryResult *to, AzArena *arena);
 
 /* ---- for the pipelines of deliveries ---- */
 

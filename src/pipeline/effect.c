@@ -206,19 +206,21 @@ is_filed_already(const AzEffectJob *effect)
 bool
 az_effect_copy_error(const AzError *from, AzJob *job)
 {
-	AzError    *error = &job->error;
-	AzArena    *arena = job->arena;
+	return az_effect_keep_error(from, &job->error, job->arena);
+}
 
-	*error = *from;
-	error->message = az_arena_string(arena, from->message);
-	error->detail = from->detail != NULL ?
+bool
+az_effect_keep_error(const AzError *from, AzError *to, AzArena *arena)
+{
+	*to = *from;
+	to->message = az_arena_string(arena, from->message);
+	to->detail = from->detail != NULL ?
 		az_arena_string(arena, from->detail) : NULL;
-	error->hint = from->hint != NULL ?
-		az_arena_string(arena, from->hint) : NULL;
-	if (error->message != NULL &&
-		az_arena_copy(arena, from->details, &error->details))
+	to->hint = from->hint != NULL ? az_arena_string(arena, from->hint) : NULL;
+	if (to->message != NULL &&
+		az_arena_copy(arena, from->details, &to->details))
 		return true;
-	return az_error_out_of_memory(error);
+	return az_error_out_of_memory(to);
 }
 
 /* ---- giving it up ---- */

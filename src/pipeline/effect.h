@@ -17,6 +17,8 @@ typedef struct AzEffect
 	int			max_attempts;
 	int			sync_mode;		/* it is called with */
 	int			error_mode;
+	int			cascade_depth;	/* of it, in the request */
+	const char *chain;			/* above it, for messages; or NULL */
 	bool		may_be_settled; /* it may have been given up before */
 } AzEffect;
 
@@ -31,6 +33,10 @@ extern AzJob *az_effect_create(AzJobs *jobs, const AzEffect *effect,
  */
 extern bool az_effect_take(const AzJob *effect, AzDeliveryResult *result,
 						   AzJob *job);
+
+/* A copy of an error in another arena. */
+extern bool az_effect_keep_error(const AzError *from, AzError *to,
+								 AzArena *arena);
 
 /* Makes the error of a job that is about to be freed another one's. */
 extern bool az_effect_copy_error(const AzError *from, AzJob *job);

@@ -159,6 +159,14 @@ az_job_resume(AzJob *job)
 	resume(job);
 }
 
+void
+az_job_leave_lane(AzJob *job)
+{
+	if (job->lane != NULL)
+		leave_lane(job);
+	job->lane = NULL;
+}
+
 AzStepResult
 az_job_wish(AzJob *job, AzWish *wish, const AzWishKind *kind)
 {

@@ -35,6 +35,15 @@ struct AzJobs
 	AzReaders	readers;		/* who follow the log */
 	bool		outbox_news;	/* something was recorded in it */
 
+	/*
+	 * Whether all of a stream up to a position was delivered to a component,
+	 * as the engine that delivers to it knows; NULL: nobody does here.
+	 */
+	bool		(*is_settled) (void *deliverer, const char *component,
+							   const AzAggregate *aggregate,
+							   int64_t position);
+	void	   *deliverer;
+
 	uint64_t	commands;		/* answered with OK */
 	uint64_t	rejected;		/* answered otherwise */
 	uint64_t	events;			/* appended */
@@ -112,6 +121,9 @@ extern void az_job_start(AzJob *job);
  * "finish" of that step.  Only while it waits for that.
  */
 extern void az_job_resume(AzJob *job);
+
+/* Others of its aggregate may go on, though it is not over. */
+extern void az_job_leave_lane(AzJob *job);
 
 /* Gives it up wherever it is; a call under way is cancelled; frees it. */
 extern void az_job_cancel(AzJob *job);

@@ -143,6 +143,7 @@ failed(AzProjectionJob *projection)
 	const AzDelivery *delivery = &projection->base.delivery;
 
 	if (delivery->trigger.count > 1 ||
+		delivery->sync_mode != PB_SYNC_MODE_ASYNC ||
 		(projection->lost == NULL &&
 		 !az_failure_is_permanent(&job->error, job->arena) &&
 		 delivery->attempt < az_delivery_max_attempts(&projection->base)))

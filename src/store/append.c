@@ -61,6 +61,8 @@ static bool keep_snapshots(AzDb *db, AzWish **wishes, size_t count,
 						   AzArena *scratch, AzError *error);
 static bool record_outbox(AzDb *db, AzWish **wishes, size_t count,
 						  AzArena *scratch, AzError *error);
+static bool make_reservations(AzDb *db, AzWish **wishes, size_t count,
+							  AzArena *scratch, AzError *error);
 static int	compare_wishes(const void *left, const void *right);
 static size_t put_off_repeats(AzWish **wishes, size_t count);
 static bool take_outcomes(AzWish **wishes, size_t count, const AzRows *rows,
@@ -106,7 +108,8 @@ run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
 	return append_pages(db, statement, wishes, count, scratch, error) &&
 		keep_keys(db, wishes, fresh, scratch, error) &&
 		keep_snapshots(db, wishes, fresh, scratch, error) &&
-		record_outbox(db, wishes, fresh, scratch, error);
+		record_outbox(db, wishes, fresh, scratch, error) &&
+		make_reservations(db, wishes, count, scratch, error);
 }
 
 /* Moves those behind the others, keeping their order; returns how many stay. */
@@ -411,6 +414,32 @@ record_outbox(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
 	}
 	return n_rows == 0 ||
 		az_outbox_record(db, rows, n_rows, scratch, error);
+}
+
+/* Of what was appended, for whoever waits for what comes of it. */
+static bool
+make_reservations(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
+				  AzError *error)
+{
+	AzReservation **all;
+	size_t		n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += ((AzAppendWish *) wishes[i])->n_reservations;
+	if (n == 0)
+		return true;
+	all = az_arena_array(scratch, n, sizeof(AzReservation *));
+	if (all == NULL)
+		return az_error_out_of_memory(error);
+	n = 0;
+	for (size_t i = 0; i < count; i++)
+	{
+		const AzAppendWish *append = (AzAppendWish *) wishes[i];
+
+		for (size_t k = 0; append->appended && k < append->n_reservations; k++)
+			all[n++] = append->reservations[k];
+	}
+	return n == 0 || az_reserve(db, all, n, scratch, error);
 }
 
 /* In the order of the primary key. */

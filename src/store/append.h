@@ -6,6 +6,7 @@
 #define AZ_STORE_APPEND_H
 
 #include "store/keys.h"
+#include "store/reserve.h"
 #include "store/outbox.h"
 
 /*
@@ -25,6 +26,8 @@ typedef struct AzAppendWish
 								 * loaded */
 	const AzKey *key;			/* under which this is done once, or NULL */
 	const AzSnapshot *snapshot; /* the state after these events, or NULL */
+	AzReservation **reservations;	/* of their deliveries, or NULL */
+	size_t		n_reservations;
 	const AzOutboxRow *outbox;	/* to be recorded with them, or NULL */
 	size_t		n_outbox;
 

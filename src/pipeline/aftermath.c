@@ -1,0 +1,397 @@
+/* What a request waits for once its events are stored. */
+#include "pipeline/aftermath.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/book.h"
+#include "codec/decode.h"
+#include "codec/details.h"
+#include "pipeline/effect.h"
+#include "pipeline/turn.h"
+
+#define PERSISTED "persisted"	/* in the metadata of an ErrorInfo */
+
+static bool is_served(const AzAftermath *aftermath, AzJob *job,
+					  const AzTarget *target);
+static bool is_waited_for(const AzAftermath *aftermath,
+						  const AzComponent *component, const char *domain,
+						  bool is_projector);
+static bool add_listeners(AzAftermath *aftermath, AzJob *job,
+						  const char *domain, bool projectors);
+static int64_t until_us(const AzJob *job);
+static AzStepResult leave(AzAftermath *aftermath, AzJob *job);
+static AzStepResult run(AzAftermath *aftermath, AzJob *job,
+						const AzBook *book);
+static bool is_projector(const AzComponent *component);
+static void fill_trigger(const AzAftermath *aftermath, const AzBook *book,
+						 AzBook *trigger);
+static const char *chain_of(const AzAftermath *aftermath,
+							const AzBook *book, AzArena *arena);
+static bool take_turn(AzAftermath *aftermath, AzJob *job);
+static bool keep_projection(AzAftermath *aftermath, AzJob *job,
+							const PbProjection *projection);
+static bool keep_errors(AzAftermath *aftermath, AzJob *job,
+						const AzDeliveryResult *result);
+static bool keep_failure(AzAftermath *aftermath, AzJob *job,
+						 const AzComponent *component,
+						 const AzError *failure);
+static bool add_error(AzAftermath *aftermath, AzJob *job,
+					  const PbCascadeReactionError *error);
+static void move_on(AzAftermath *aftermath, bool is_whole, size_t pages);
+
+bool
+az_aftermath_plan(AzAftermath *aftermath, AzJob *job, const AzTarget *target)
+{
+	const AzCatalog *catalog = job->jobs->catalog;
+	size_t		most = az_catalog_count(catalog);
+	const char *domain = target->aggregate.domain;
+	int			mode = aftermath->cascade.sync_mode;
+
+	aftermath->count = 0;
+	if (mode != PB_SYNC_MODE_SIMPLE && mode != PB_SYNC_MODE_CASCADE)
+		return true;
+	if (!is_served(aftermath, job, target))
+		return false;
+	aftermath->components = az_arena_array(job->arena, most + 1,
+										   sizeof(AzComponent *));
+	if (aftermath->components == NULL ||
+		!add_listeners(aftermath, job, domain, true) ||
+		!add_listeners(aftermath, job, domain, false))
+		return az_error_out_of_memory(&job->error);
+	return true;
+}
+
+static bool
+is_served(const AzAftermath *aftermath, AzJob *job, const AzTarget *target)
+{
+	const AzCascade *cascade = &aftermath->cascade;
+	int			deepest = job->jobs->settings.max_cascade_depth;
+
+	if (cascade->sync_mode != PB_SYNC_MODE_CASCADE)
+		return true;
+	if (cascade->error_mode == PB_CASCADE_ERROR_COMPENSATE)
+		return az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
+							"cascade error mode COMPENSATE is not served in this version");
+	if (cascade->depth < deepest)
+		return true;
+	return az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
+						"a cascade has at most %d commands behind one another (angzarr.max_cascade_depth): %s, %s",
+						deepest, cascade->chain != NULL ? cascade->chain : "",
+						az_aggregate_text(&target->aggregate, job->arena));
+}
+
+/* Copied: the catalog may be read anew while the request waits. */
+static bool
+add_listeners(AzAftermath *aftermath, AzJob *job, const char *domain,
+			  bool projectors)
+{
+	const AzCatalog *catalog = job->jobs->catalog;
+
+	for (size_t i = 0; i < az_catalog_count(catalog); i++)
+	{
+		const AzComponent *component = az_catalog_at(catalog, i);
+
+		if (!is_waited_for(aftermath, component, domain, projectors))
+			continue;
+		component = az_delivery_component(component, job->arena);
+		if (component == NULL)
+			return false;
+		aftermath->components[aftermath->count++] = component;
+	}
+	return true;
+}
+
+static bool
+is_waited_for(const AzAftermath *aftermath, const AzComponent *component,
+			  const char *domain, bool projectors)
+{
+	return component->enabled && az_component_reacts(component) &&
+		is_projector(component) == projectors &&
+		(projectors ||
+		 aftermath->cascade.sync_mode == PB_SYNC_MODE_CASCADE) &&
+		az_component_listens(component, domain);
+}
+
+AzReservation **
+az_aftermath_reserve(AzAftermath *aftermath, AzJob *job,
+					 const AzEvent *events, size_t count)
+{
+	if (aftermath->count == 0 || count == 0 || events[0].isolated)
+		return NULL;
+	aftermath->reservations = az_arena_array(job->arena, aftermath->count,
+											 sizeof(AzReservation));
+	aftermath->pointers = az_arena_array(job->arena, aftermath->count,
+										 sizeof(AzReservation *));
+	if (aftermath->reservations == NULL || aftermath->pointers == NULL)
+		return NULL;
+	for (size_t i = 0; i < aftermath->count; i++)
+	{
+		AzReservation *reservation = &aftermath->reservations[i];
+
+		reservation->component = aftermath->components[i]->name;
+		reservation->aggregate = *job->aggregate;
+		reservation->first = events[0].sequence;
+		reservation->last = events[count - 1].sequence;
+		reservation->until_us = until_us(job);
+		aftermath->pointers[i] = reservation;
+	}
+	return aftermath->pointers;
+}
+
+/* Whoever dies in between leaves it to the engine after that. */
+static int64_t
+until_us(const AzJob *job)
+{
+	int64_t		patience_us = 2 * job->jobs->settings.call_timeout_us;
+	int64_t		now = az_clock_monotonic_us();
+
+	if (job->deadline_us != INT64_MAX && job->deadline_us > now)
+		patience_us = job->deadline_us - now;
+	return az_clock_wall_us() + patience_us;
+}
+
+AzStepResult
+az_aftermath_start(AzAftermath *aftermath, AzJob *job, const AzBook *book)
+{
+	while (aftermath->reservations != NULL &&
+		   aftermath->next < aftermath->count &&
+		   !aftermath->reservations[aftermath->next].is_reserved)
+		aftermath->next++;
+	if (aftermath->reservations == NULL ||
+		aftermath->next == aftermath->count)
+		return AZ_STEP_NEXT;
+	/* What is run now may come back to the same aggregate. */
+	az_job_leave_lane(job);
+	return aftermath->is_stopped ? leave(aftermath, job) :
+		run(aftermath, job, book);
+}
+
+/* What was not begun is delivered in the background. */
+static AzStepResult
+leave(AzAftermath *aftermath, AzJob *job)
+{
+	AzReservedEndWish *end = &aftermath->end;
+
+	end->reservation = &aftermath->reservations[aftermath->next];
+	end->first = end->reservation->first;
+	end->last = end->reservation->last;
+	end->is_done = false;
+	return az_job_wish(job, &end->wish, &az_reserved_end_kind);
+}
+
+static AzStepResult
+run(AzAftermath *aftermath, AzJob *job, const AzBook *book)
+{
+	const AzCascade *cascade = &aftermath->cascade;
+	AzTurn		turn = {
+		.reservation = &aftermath->reservations[aftermath->next],
+		.delivery = {
+			.component = aftermath->components[aftermath->next],
+			.attempt = 1,
+			.sync_mode = cascade->sync_mode,
+			.error_mode = cascade->error_mode,
+			.cascade_depth = cascade->depth,
+			.chain = chain_of(aftermath, book, job->arena)
+		}
+	};
+	AzJob	   *child;
+
+	fill_trigger(aftermath, book, &turn.delivery.trigger);
+	child = az_turn_create(job->jobs, &turn, &job->error);
+	return child != NULL ? az_job_run(job, child) : AZ_STEP_FAILED;
+}
+
+static bool
+is_projector(const AzComponent *component)
+{
+	return strcmp(component->kind, "projector") == 0;
+}
+
+/* All of it for a projector, one event for the others. */
+static void
+fill_trigger(const AzAftermath *aftermath, const AzBook *book,
+			 AzBook *trigger)
+{
+	*trigger = *book;
+	trigger->snapshot = NULL;
+	if (is_projector(aftermath->components[aftermath->next]))
+		return;
+	trigger->events = book->events + aftermath->page;
+	trigger->count = 1;
+	trigger->next_sequence = trigger->events[0].sequence + 1;
+}
+
+static const char *
+chain_of(const AzAftermath *aftermath, const AzBook *book, AzArena *arena)
+{
+	const char *before = aftermath->cascade.chain;
+	const char *text = az_aggregate_text(&book->aggregate, arena);
+
+	return before != NULL ? az_arena_format(arena, "%s, %s", before, text) :
+		text;
+}
+
+AzStepResult
+az_aftermath_take(AzAftermath *aftermath, AzJob *job)
+{
+	if (aftermath->is_stopped)
+	{
+		aftermath->next++;
+		return AZ_STEP_REPEAT;
+	}
+	return take_turn(aftermath, job) ? AZ_STEP_REPEAT : AZ_STEP_FAILED;
+}
+
+static bool
+take_turn(AzAftermath *aftermath, AzJob *job)
+{
+	const AzComponent *component = aftermath->components[aftermath->next];
+	const AzReservation *reservation =
+	&aftermath->reservations[aftermath->next];
+	size_t		pages = (size_t) (reservation->last - reservation->first + 1);
+	const AzTurn *turn = az_turn_result(job->ended);
+	const AzError *failure = job->ended->error.code != AZ_OK ?
+	&job->ended->error : &turn->failure;
+	bool		is_fine = true;
+
+	if (job->ended->error.code == AZ_OK && turn->result.projection != NULL)
+		is_fine = keep_projection(aftermath, job, turn->result.projection);
+	if (job->ended->error.code == AZ_OK)
+		is_fine = is_fine && keep_errors(aftermath, job, &turn->result);
+	if (failure->code != AZ_OK)
+		is_fine = is_fine && keep_failure(aftermath, job, component, failure);
+	if (is_fine)
+		move_on(aftermath, is_projector(component), pages);
+	return is_fine;
+}
+
+/* The job that got it is about to be freed. */
+static bool
+keep_projection(AzAftermath *aftermath, AzJob *job,
+				const PbProjection *projection)
+{
+	PbProjection **all = az_arena_array(job->arena,
+										aftermath->n_projections + 1,
+										sizeof(PbProjection *));
+	PbProjection *copy;
+	AzBytes		bytes;
+
+	if (all == NULL)
+		return az_error_out_of_memory(&job->error);
+	if (!az_encode(projection, job->arena, &bytes, &job->error))
+		return false;
+	copy = az_decode(&pb_projection_descriptor, bytes, job->arena,
+					 &job->error);
+	if (copy == NULL)
+		return false;
+	for (size_t i = 0; i < aftermath->n_projections; i++)
+		all[i] = aftermath->projections[i];
+	all[aftermath->n_projections++] = copy;
+	aftermath->projections = all;
+	return true;
+}
+
+/* Of reactions below: they may have stopped there already. */
+static bool
+keep_errors(AzAftermath *aftermath, AzJob *job,
+			const AzDeliveryResult *result)
+{
+	const AzCascade *cascade = &aftermath->cascade;
+
+	if (cascade->error_mode == PB_CASCADE_ERROR_DEAD_LETTER)
+		return true;
+	for (size_t i = 0; i < result->n_errors; i++)
+		if (!add_error(aftermath, job, result->errors[i]))
+			return false;
+	if (result->n_errors == 0 ||
+		cascade->error_mode == PB_CASCADE_ERROR_CONTINUE)
+		return true;
+	aftermath->is_stopped = true;
+	if (aftermath->failure.code != AZ_OK)
+		return true;
+	if (!az_effect_keep_error(&result->failure, &aftermath->failure,
+							  job->arena))
+		return az_error_out_of_memory(&job->error);
+	return true;
+}
+
+/* A projector's failure fails the request; a handler's is told of. */
+static bool
+keep_failure(AzAftermath *aftermath, AzJob *job,
+			 const AzComponent *component, const AzError *failure)
+{
+	PbCascadeReactionError error = PB_CASCADE_REACTION_ERROR_INIT;
+
+	if (!is_projector(component) &&
+		(aftermath->cascade.error_mode == PB_CASCADE_ERROR_CONTINUE ||
+		 aftermath->cascade.error_mode == PB_CASCADE_ERROR_DEAD_LETTER))
+	{
+		error.component = (char *) component->name;
+		error.code = (int32_t) failure->code;
+		error.message = (char *) failure->message;
+		return add_error(aftermath, job, &error);
+	}
+	aftermath->is_stopped = true;
+	return aftermath->failure.code != AZ_OK ||
+		az_effect_keep_error(failure, &aftermath->failure, job->arena) ||
+		az_error_out_of_memory(&job->error);
+}
+
+static bool
+add_error(AzAftermath *aftermath, AzJob *job,
+		  const PbCascadeReactionError *error)
+{
+	PbCascadeReactionError **all = az_arena_array(job->arena,
+												  aftermath->n_errors + 1,
+												  sizeof(*all));
+	AzBytes		bytes;
+
+	if (all == NULL)
+		return az_error_out_of_memory(&job->error);
+	for (size_t i = 0; i < aftermath->n_errors; i++)
+		all[i] = aftermath->errors[i];
+	if (!az_encode(error, job->arena, &bytes, &job->error))
+		return false;
+	all[aftermath->n_errors] = az_decode(&pb_cascade_reaction_error_descriptor,
+										 bytes, job->arena, &job->error);
+	if (all[aftermath->n_errors] == NULL)
+		return false;
+	aftermath->n_errors++;
+	aftermath->errors = all;
+	return true;
+}
+
+/* To the next event of this component, or to the next component. */
+static void
+move_on(AzAftermath *aftermath, bool is_whole, size_t pages)
+{
+	if (aftermath->is_stopped)
+		return;
+	aftermath->page++;
+	if (!is_whole && aftermath->page < pages)
+		return;
+	aftermath->page = 0;
+	aftermath->next++;
+}
+
+void
+az_aftermath_tell(const AzAftermath *aftermath, AzJob *job,
+				  const AzBook *book)
+{
+	const AzError *failure = &aftermath->failure;
+	int64_t		first = book->events[0].sequence;
+	int64_t		last = book->events[book->count - 1].sequence;
+	const char *stored = az_arena_format(job->arena,
+										 "%" PRId64 "..%" PRId64, first, last);
+
+	job->error = *failure;
+	az_error_set(&job->error, job->arena, failure->code,
+				 "%s (events %s of %s are stored)", failure->message,
+				 stored != NULL ? stored : "",
+				 az_aggregate_text(&book->aggregate, job->arena));
+	job->error.details = failure->details;
+	az_details_add_pair(&job->error, PERSISTED, stored != NULL ? stored : "",
+						"REACTION_FAILED", job->arena);
+}
