@@ -50,6 +50,12 @@ az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline, size_t size,
 }
 
 int
+az_delivery_attempt(const AzDeliveryJob *job, int stage)
+{
+	return job->delivery.stage == stage ? job->delivery.attempt : 1;
+}
+
+int
 az_delivery_max_attempts(const AzDeliveryJob *job)
 {
 	int			own = job->delivery.component->max_attempts;

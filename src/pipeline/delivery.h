@@ -78,6 +78,9 @@ extern AzJob *az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline,
 							  size_t size, const AzDelivery *delivery,
 							  AzError *error);
 
+/* How many attempts this is of a stage; of another than was said the first. */
+extern int	az_delivery_attempt(const AzDeliveryJob *job, int stage);
+
 /* How often to try in all: the component's word, or else the setting. */
 extern int	az_delivery_max_attempts(const AzDeliveryJob *job);
 

@@ -262,7 +262,7 @@ describe(const AzEffectJob *effect, AzJob *job)
 {
 	const AzError *failure = &effect->surrender.failure;
 	const PbCommandPage *page = effect->command != NULL ?
-		effect->command->pages[0] : NULL;
+	effect->command->pages[0] : NULL;
 	PbCascadeReactionError *error = az_arena_alloc(job->arena,
 												   sizeof(*error));
 

@@ -9,6 +9,22 @@ static bool write_letter(AzLetter *letter, const AzEmission *emission,
 						 AzJob *job);
 
 bool
+az_letter_needs_payload(AzLetter *letter, const PbEventBook *trigger,
+						AzJob *job)
+{
+	const PbEventPage *page = trigger->pages[0];
+
+	letter->reference = NULL;
+	if (page->payload_case != PB_EVENT_PAGE_EXTERNAL)
+		return false;
+	az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
+				 "payload not retrievable: it is kept elsewhere, at \"%s\", and there is no payload store",
+				 page->external->uri);
+	letter->reference = page->external;
+	return true;
+}
+
+bool
 az_letter_of_trigger(AzDeadLetter *letter, const AzEmission *emission,
 					 const AzError *failure, int attempts, AzArena *arena,
 					 AzError *error)

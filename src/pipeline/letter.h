@@ -16,6 +16,13 @@ typedef struct AzLetter
 	AzDeadLetterWish wish;
 } AzLetter;
 
+/*
+ * Whether a trigger's payload is kept elsewhere: there is nowhere yet that one
+ * could be fetched from.  Then job->error says so.
+ */
+extern bool az_letter_needs_payload(AzLetter *letter,
+									const PbEventBook *trigger, AzJob *job);
+
 /* The letter of what triggered an emission, as it is stored. */
 extern bool az_letter_of_trigger(AzDeadLetter *letter,
 								 const AzEmission *emission,

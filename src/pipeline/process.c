@@ -7,6 +7,9 @@
 #include "codec/uuid.h"
 #include "pipeline/provenance.h"
 
+static bool stamp_events(AzProcess *process, const AzStamp *stamp,
+						 const PbProcessManagerHandleResponse *answer,
+						 AzJob *job);
 static bool check_size(const AzStamp *stamp,
 					   const PbProcessManagerHandleResponse *answer,
 					   size_t *count, AzJob *job);
@@ -14,10 +17,13 @@ static bool check_payload(const AzStamp *stamp, const PbEventPage *page,
 						  AzJob *job);
 static bool stamp_book(AzProcess *process, AzStamp *stamp,
 					   const PbEventBook *book, AzJob *job);
-static bool wrap(const AzAddress *address, const PbNotification *notification,
-				 AzBytes *envelope, AzJob *job);
 static bool without_headers(const PbEventBook *book, PbEventBook *copy,
 							PbCover *cover, AzJob *job);
+static bool wrap_notification(AzProcess *process, const AzEmission *emission,
+							  const PbNotification *notification, AzJob *job);
+static bool encode_envelope(const AzAddress *address,
+							const PbNotification *notification,
+							AzBytes *envelope, AzJob *job);
 
 void
 az_process_target(AzTarget *target, const AzComponent *component,
@@ -50,8 +56,26 @@ az_process_state(AzProcess *process, const AzTarget *target,
 }
 
 bool
-az_process_stamp(AzProcess *process, const AzStamp *stamp,
-				 const PbProcessManagerHandleResponse *answer, AzJob *job)
+az_process_take(AzProcess *process, const AzTarget *target,
+				const AzEmission *emission, const AzOrigin *origin,
+				const PbProcessManagerHandleResponse *answer, AzJob *job)
+{
+	AzStamp		stamp = {
+		.aggregate = target->aggregate,
+		.next_sequence = process->load.book.next_sequence,
+		.correlation_id = emission->trigger->events[0].correlation_id,
+		.cause = origin->cause,
+		.depth = origin->depth,
+		.limits = &job->jobs->settings.validation
+	};
+
+	return stamp_events(process, &stamp, answer, job) &&
+		wrap_notification(process, emission, answer->notification, job);
+}
+
+static bool
+stamp_events(AzProcess *process, const AzStamp *stamp,
+			 const PbProcessManagerHandleResponse *answer, AzJob *job)
 {
 	AzStamp		next = *stamp;
 	const PbEventBook *last = NULL;
@@ -155,8 +179,8 @@ without_headers(const PbEventBook *book, PbEventBook *copy, PbCover *cover,
 }
 
 /* Its place in the answer is behind the commands. */
-bool
-az_process_notify(AzProcess *process, const AzEmission *emission,
+static bool
+wrap_notification(AzProcess *process, const AzEmission *emission,
 				  const PbNotification *notification, AzJob *job)
 {
 	AzOutboxRow *row = &process->outbox;
@@ -186,12 +210,12 @@ az_process_notify(AzProcess *process, const AzEmission *emission,
 	row->depth = emission->trigger->events[0].depth + 1;
 	az_cover_read(address.target, &row->target);
 	process->n_outbox = 1;
-	return wrap(&address, notification, &row->envelope, job);
+	return encode_envelope(&address, notification, &row->envelope, job);
 }
 
 static bool
-wrap(const AzAddress *address, const PbNotification *notification,
-	 AzBytes *envelope, AzJob *job)
+encode_envelope(const AzAddress *address, const PbNotification *notification,
+				AzBytes *envelope, AzJob *job)
 {
 	PbCommandBook *book = az_notification_forward(address, notification,
 												  job->arena, &job->error);

@@ -34,20 +34,16 @@ extern bool az_process_state(AzProcess *process, const AzTarget *target,
 							 const char *correlation_id, AzJob *job);
 
 /*
- * Numbers what it answered, all books one after the other, with our cover;
- * "stamp" says the rest.  Errors as az_stamp_events, but INTERNAL for what is
- * over a limit: it is no use to ask again.
+ * Takes what it answered: numbers the events, all books one after the other,
+ * with our cover; wraps up what is to be forwarded.  Errors as
+ * az_stamp_events, but INTERNAL for what is over a limit, and for a
+ * notification that does not say to whom: it is no use to ask again.
  */
-extern bool az_process_stamp(AzProcess *process, const AzStamp *stamp,
-							 const PbProcessManagerHandleResponse *answer,
-							 AzJob *job);
-
-/*
- * What it wants to be forwarded, if anything.  INTERNAL when that does not say
- * to whom.
- */
-extern bool az_process_notify(AzProcess *process, const AzEmission *emission,
-							  const PbNotification *notification, AzJob *job);
+extern bool az_process_take(AzProcess *process, const AzTarget *target,
+							const AzEmission *emission,
+							const AzOrigin *origin,
+							const PbProcessManagerHandleResponse *answer,
+							AzJob *job);
 
 /* Puts the events of a process that were recorded into its answer. */
 extern bool az_process_show(const AzBook *book,

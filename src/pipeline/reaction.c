@@ -15,18 +15,15 @@
 #include <string.h>
 
 #include "codec/book.h"
-#include "codec/decode.h"
 #include "pipeline/effect.h"
 #include "pipeline/failure.h"
 #include "pipeline/handler.h"
+#include "pipeline/handover.h"
 #include "pipeline/history.h"
 #include "pipeline/letter.h"
 #include "pipeline/process.h"
 #include "pipeline/provenance.h"
 #include "pipeline/repeat.h"
-
-#define SAGA_PATH "/io.angzarr.v1.SagaService/Handle"
-#define PROCESS_PATH "/io.angzarr.v1.ProcessManagerService/Handle"
 
 typedef struct AzReactionJob
 {
@@ -62,20 +59,15 @@ static AzStepResult upcast_state(AzJob *job);
 static AzStepResult take_upcast_state(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
-static bool encode_request(AzReactionJob *reaction, AzBytes *bytes);
-static bool decode_answer(AzReactionJob *reaction, AzBytes bytes);
-static void set_emission(AzReactionJob *reaction);
 static bool stamp(AzReactionJob *reaction);
 static AzStepResult record(AzJob *job);
 static AzStepResult take_recorded(AzJob *job);
-static bool encode_answer(AzReactionJob *reaction, AzBytes *bytes);
 static AzStepResult overtaken(AzReactionJob *reaction);
 static AzStepResult file_letter(AzJob *job);
 static AzStepResult take_letter(AzJob *job);
 static AzStepResult run_effects(AzJob *job);
 static AzStepResult take_effect(AzJob *job);
 static bool is_decided(const AzReactionJob *reaction);
-static int	attempt_of(const AzReactionJob *reaction, int stage);
 static AzStepResult failed(AzReactionJob *reaction, bool is_permanent);
 
 static const AzStep steps[] = {
@@ -111,8 +103,7 @@ prepare(AzJob *job)
 	const AzDelivery *delivery = &reaction->head.delivery;
 	const AzBook *trigger = &delivery->trigger;
 
-	reaction->is_process =
-		strcmp(delivery->component->kind, "process_manager") == 0;
+	reaction->is_process = az_handover_is_process(&reaction->head);
 	if (reaction->is_process &&
 		trigger->events[0].correlation_id[0] == '\0')
 		return AZ_STEP_END;
@@ -173,9 +164,9 @@ take_record(AzJob *job)
 	if (result != AZ_STEP_NEXT || !az_repeat_is_known(&reaction->repeat))
 		return result;
 	reaction->head.result.was_recorded = true;
-	if (!decode_answer(reaction, reaction->repeat.look.kept.answer))
+	if (!az_handover_take(&reaction->head, &reaction->emission,
+						  reaction->repeat.look.kept.answer))
 		return failed(reaction, false);
-	set_emission(reaction);
 	return AZ_STEP_NEXT;
 }
 
@@ -282,20 +273,12 @@ take_trigger(AzJob *job)
 	return check_payload(reaction);
 }
 
-/* There is nowhere yet that a payload could be fetched from. */
 static AzStepResult
 check_payload(AzReactionJob *reaction)
 {
-	const PbEventPage *page = reaction->trigger->pages[0];
-	AzJob	   *job = &reaction->head.job;
-
-	if (page->payload_case != PB_EVENT_PAGE_EXTERNAL)
-		return AZ_STEP_NEXT;
-	az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
-				 "payload not retrievable: it is kept elsewhere, at \"%s\", and there is no payload store",
-				 page->external->uri);
-	reaction->letter.reference = page->external;
-	return failed(reaction, true);
+	return az_letter_needs_payload(&reaction->letter, reaction->trigger,
+								   &reaction->head.job) ?
+		failed(reaction, true) : AZ_STEP_NEXT;
 }
 
 static AzStepResult
@@ -330,30 +313,12 @@ call_handler(AzJob *job)
 
 	if (is_decided(reaction))
 		return AZ_STEP_NEXT;
-	if (encode_request(reaction, &bytes))
+	if (az_handover_request(&reaction->head, reaction->trigger,
+							reaction->process.state, &bytes))
 		result = az_job_call(job, target->address,
-							 reaction->is_process ? PROCESS_PATH : SAGA_PATH,
-							 bytes, target->timeout_us);
+							 az_handover_path(&reaction->head), bytes,
+							 target->timeout_us);
 	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
-}
-
-static bool
-encode_request(AzReactionJob *reaction, AzBytes *bytes)
-{
-	AzJob	   *job = &reaction->head.job;
-	const AzDelivery *delivery = &reaction->head.delivery;
-	PbSagaHandleRequest saga = PB_SAGA_HANDLE_REQUEST_INIT;
-	PbProcessManagerHandleRequest process =
-	PB_PROCESS_MANAGER_HANDLE_REQUEST_INIT;
-
-	process.trigger = reaction->trigger;
-	process.process_state = reaction->process.state;
-	if (reaction->is_process)
-		return az_encode(&process, job->arena, bytes, &job->error);
-	saga.source = reaction->trigger;
-	saga.sync_mode = delivery->sync_mode;
-	saga.cascade_error_mode = delivery->error_mode;
-	return az_encode(&saga, job->arena, bytes, &job->error);
 }
 
 static AzStepResult
@@ -368,81 +333,24 @@ take_answer(AzJob *job)
 					  az_failure_is_permanent(&job->status, job->arena));
 	}
 	/* Only memory may be there the next time: the rest is answered again. */
-	if (!decode_answer(reaction, job->answer) || !stamp(reaction))
+	if (!az_handover_take(&reaction->head, &reaction->emission,
+						  job->answer) ||
+		!stamp(reaction))
 		return failed(reaction, job->error.code != AZ_RESOURCE_EXHAUSTED);
 	return AZ_STEP_NEXT;
-}
-
-/* An answer, or a record of one. */
-static bool
-decode_answer(AzReactionJob *reaction, AzBytes bytes)
-{
-	AzJob	   *job = &reaction->head.job;
-	AzDeliveryResult *result = &reaction->head.result;
-	const AzComponent *component = reaction->head.delivery.component;
-	AzError		broken = {0};
-
-	if (reaction->is_process)
-		result->process_manager =
-			az_decode(&pb_process_manager_handle_response_descriptor, bytes,
-					  job->arena, &broken);
-	else
-		result->saga = az_decode(&pb_saga_response_descriptor, bytes,
-								 job->arena, &broken);
-	if (broken.code == AZ_OK)
-		return true;
-	if (broken.code == AZ_RESOURCE_EXHAUSTED)
-		return az_error_out_of_memory(&job->error);
-	return az_error_set(&job->error, job->arena, AZ_INTERNAL,
-						"%s \"%s\" at %s answered what does not decode: %s",
-						az_emit_kind(component), component->name,
-						component->address, broken.message);
-}
-
-static void
-set_emission(AzReactionJob *reaction)
-{
-	const AzDeliveryResult *result = &reaction->head.result;
-	AzEmission *emission = &reaction->emission;
-
-	if (reaction->is_process)
-	{
-		emission->commands = result->process_manager->commands;
-		emission->n_commands = result->process_manager->n_commands;
-		emission->facts = result->process_manager->facts;
-		emission->n_facts = result->process_manager->n_facts;
-		return;
-	}
-	emission->commands = result->saga->commands;
-	emission->n_commands = result->saga->n_commands;
-	emission->facts = result->saga->events;
-	emission->n_facts = result->saga->n_events;
 }
 
 static bool
 stamp(AzReactionJob *reaction)
 {
 	AzJob	   *job = &reaction->head.job;
-	const AzEvent *event = &reaction->head.delivery.trigger.events[0];
-	const PbProcessManagerHandleResponse *answer =
-	reaction->head.result.process_manager;
-	AzStamp		stamp = {
-		.aggregate = reaction->target.aggregate,
-		.next_sequence = reaction->process.load.book.next_sequence,
-		.correlation_id = event->correlation_id,
-		.cause = reaction->origin.cause,
-		.depth = reaction->origin.depth,
-		.limits = &job->jobs->settings.validation
-	};
 
-	set_emission(reaction);
-	if (!az_emit_stamp(&reaction->emission, job->jobs, job->arena,
-					   &job->error))
-		return false;
-	return !reaction->is_process ||
-		(az_process_stamp(&reaction->process, &stamp, answer, job) &&
-		 az_process_notify(&reaction->process, &reaction->emission,
-						   answer->notification, job));
+	return az_emit_stamp(&reaction->emission, job->jobs, job->arena,
+						 &job->error) &&
+		(!reaction->is_process ||
+		 az_process_take(&reaction->process, &reaction->target,
+						 &reaction->emission, &reaction->origin,
+						 reaction->head.result.process_manager, job));
 }
 
 /* ---- the end of the handler's part ---- */
@@ -459,23 +367,9 @@ record(AzJob *job)
 	if (reaction->is_process)
 		az_process_append(&reaction->process, &reaction->target, append);
 	append->key = &reaction->origin.key;
-	if (!encode_answer(reaction, &append->kept.answer))
+	if (!az_handover_record(&reaction->head, &append->kept.answer))
 		return AZ_STEP_FAILED;
 	return az_commit_start(&reaction->commit, job);
-}
-
-static bool
-encode_answer(AzReactionJob *reaction, AzBytes *bytes)
-{
-	AzJob	   *job = &reaction->head.job;
-	const AzDeliveryResult *result = &reaction->head.result;
-	PbProcessManagerHandleResponse answer;
-
-	if (!reaction->is_process)
-		return az_encode(result->saga, job->arena, bytes, &job->error);
-	answer = *result->process_manager;
-	answer.n_process_events = 0;
-	return az_encode(&answer, job->arena, bytes, &job->error);
 }
 
 static AzStepResult
@@ -541,7 +435,7 @@ run_effects(AzJob *job)
 	AzEffect	effect = {
 		.emission = emission,
 		.index = reaction->next,
-		.attempt = attempt_of(reaction, stage),
+		.attempt = az_delivery_attempt(&reaction->head, stage),
 		.max_attempts = az_delivery_max_attempts(&reaction->head),
 		.sync_mode = reaction->head.delivery.sync_mode,
 		.error_mode = reaction->head.delivery.error_mode,
@@ -582,20 +476,12 @@ is_decided(const AzReactionJob *reaction)
 	return reaction->head.result.was_recorded || reaction->letter.is_due;
 }
 
-static int
-attempt_of(const AzReactionJob *reaction, int stage)
-{
-	const AzDelivery *delivery = &reaction->head.delivery;
-
-	return delivery->stage == stage ? delivery->attempt : 1;
-}
-
 /* job->error says why: FAILED, to be tried again, or NEXT to the letter. */
 static AzStepResult
 failed(AzReactionJob *reaction, bool is_permanent)
 {
 	AzJob	   *job = &reaction->head.job;
-	int			attempt = attempt_of(reaction, 0);
+	int			attempt = az_delivery_attempt(&reaction->head, 0);
 
 	if (!is_permanent &&
 		attempt < az_delivery_max_attempts(&reaction->head))

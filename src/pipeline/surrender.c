@@ -73,7 +73,7 @@ provenance_of(const AzSurrender *surrender)
 {
 	const PbCommandBook *command = surrender->command;
 	const PbPageHeader *header = command != NULL ?
-		command->pages[0]->header : NULL;
+	command->pages[0]->header : NULL;
 
 	return header != NULL &&
 		header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED ?

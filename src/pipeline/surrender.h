@@ -34,7 +34,7 @@ typedef struct AzSurrender
  * comes from, and its place in the answer.  False when memory is out.
  */
 extern bool az_surrender_key(AzSurrender *surrender, AzArena *arena,
-							  AzError *error);
+							 AzError *error);
 
 /*
  * A step: a rejected command that has a provenance goes back to its source by
@@ -42,6 +42,6 @@ extern bool az_surrender_key(AzSurrender *surrender, AzArena *arena,
  */
 extern AzStepResult az_surrender_start(AzSurrender *surrender, AzJob *job);
 extern AzStepResult az_surrender_finish(AzSurrender *surrender,
-										 AzJob *job);
+										AzJob *job);
 
 #endif

@@ -67,6 +67,17 @@ retry_info_makes_it_transient_but_for_a_stale_sequence(void **state)
 }
 
 static void
+what_the_database_says_is_transient(void **state)
+{
+	AzError		error = {.code = AZ_ABORTED,.message = "deadlock"};
+
+	memcpy(error.sqlstate, "40P01", 6);
+	assert_false(az_failure_is_permanent(&error, arena));
+	memcpy(error.sqlstate, AZ_SQLSTATE_REJECTED, 6);
+	assert_true(az_failure_is_permanent(&error, arena));
+}
+
+static void
 the_reason_is_that_of_the_error_info(void **state)
 {
 	const AzErrorInfo info = {.reason = "OUT_OF_STOCK"};
@@ -106,6 +117,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(nine_codes_are_permanent_and_no_other,
 										setup, teardown),
 		cmocka_unit_test_setup_teardown(retry_info_makes_it_transient_but_for_a_stale_sequence,
+										setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_database_says_is_transient,
 										setup, teardown),
 		cmocka_unit_test_setup_teardown(the_reason_is_that_of_the_error_info,
 										setup, teardown),

@@ -165,6 +165,100 @@ teardown(void **state)
 	return 0;
 }
 
+/* ---- jobs that wait for others ---- */
+
+static TestJob *child;			/* the last one that was started */
+static int	children;			/* still to be started */
+
+static AzStepResult
+run_child(AzJob *job)
+{
+	AzError		error = {0};
+
+	if (children == 0)
+		return AZ_STEP_END;
+	children--;
+	child = (TestJob *) az_job_create(jobs, &wish_pipeline, sizeof(TestJob),
+									  &error);
+	assert_non_null(child);
+	child->name = "child";
+	return az_job_run(job, &child->job);
+}
+
+static AzStepResult
+take_child(AzJob *job)
+{
+	assert_ptr_equal(job->ended, &child->job);
+	note(job->ended->error.code == AZ_OK ? "child of" : "lost child of", job);
+	return AZ_STEP_REPEAT;
+}
+
+static const AzStep parent_steps[] = {
+	{"run", AZ_STEP_LOCAL, run_child, take_child},
+	{NULL}
+};
+static const AzPipeline parent_pipeline = {"parent", prepare, parent_steps};
+
+static void
+a_job_waits_for_another_and_then_for_the_next(void **state)
+{
+	children = 2;
+	start("a", &parent_pipeline, NULL);
+	az_jobs_run_ready(jobs);
+	assert_int_equal(jobs->count, 2);
+	fulfil_one();
+	assert_string_equal(trace,
+						"ask child, take child, pass child, child of a");
+	az_jobs_run_ready(jobs);
+	finish_result = AZ_STEP_FAILED;
+	az_error_set(&child->job.error, NULL, AZ_INTERNAL, "broken");
+	fulfil_one();
+	assert_non_null(strstr(trace, "take child, lost child of a, done a"));
+	assert_int_equal(jobs->count, 0);
+}
+
+static void
+what_a_job_waits_for_is_given_up_with_it(void **state)
+{
+	TestJob    *parent = start("a", &parent_pipeline, NULL);
+
+	children = 1;
+	az_jobs_run_ready(jobs);
+	assert_int_equal(jobs->n_wishes, 1);
+	az_job_cancel(&parent->job);
+	assert_int_equal(jobs->n_wishes, 0);
+	assert_int_equal(jobs->count, 0);
+}
+
+static void
+what_is_given_up_alone_is_waited_for_no_more(void **state)
+{
+	TestJob    *parent = start("a", &parent_pipeline, NULL);
+
+	children = 1;
+	az_jobs_run_ready(jobs);
+	az_job_cancel(&child->job);
+	assert_null(parent->job.child);
+	assert_int_equal(jobs->count, 1);
+}
+
+static void
+metadata_is_copied_to_what_a_job_waits_for(void **state)
+{
+	TestJob    *parent = start("a", &parent_pipeline, NULL);
+
+	children = 1;
+	assert_true(az_metadata_add(&parent->job.metadata, parent->job.arena,
+								az_bytes_of("traceparent"),
+								az_bytes_of("00-1")));
+	parent->job.deadline_us = 5;
+	az_jobs_run_ready(jobs);
+	assert_int_equal(child->job.metadata.count, 1);
+	assert_ptr_not_equal(child->job.metadata.entries,
+						 parent->job.metadata.entries);
+	assert_int_equal(child->job.deadline_us, 5);
+}
+
 static void
 a_job_runs_its_steps_in_order_and_ends_once(void **state)
 {
@@ -475,6 +569,10 @@ main(void)
 		TEST(jobs_still_there_at_the_end_are_dropped_silently),
 		TEST(a_job_that_waits_for_something_else_goes_on_when_resumed),
 		TEST(what_a_job_holds_is_released_however_it_ends),
+		TEST(a_job_waits_for_another_and_then_for_the_next),
+		TEST(what_a_job_waits_for_is_given_up_with_it),
+		TEST(what_is_given_up_alone_is_waited_for_no_more),
+		TEST(metadata_is_copied_to_what_a_job_waits_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

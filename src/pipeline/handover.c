@@ -1,0 +1,110 @@
+/* What the business logic of a saga or process manager is handed. */
+#include "pipeline/handover.h"
+
+#include <string.h>
+
+#include "codec/decode.h"
+
+static bool refuse_answer(AzDeliveryJob *job, const AzError *broken);
+static void show_saga(const AzDeliveryResult *result, AzEmission *emission);
+static void show_process(const AzDeliveryResult *result,
+						 AzEmission *emission);
+
+bool
+az_handover_is_process(const AzDeliveryJob *job)
+{
+	return strcmp(job->delivery.component->kind, "process_manager") == 0;
+}
+
+const char *
+az_handover_path(const AzDeliveryJob *job)
+{
+	return az_handover_is_process(job) ?
+		"/io.angzarr.v1.ProcessManagerService/Handle" :
+		"/io.angzarr.v1.SagaService/Handle";
+}
+
+bool
+az_handover_request(AzDeliveryJob *job, PbEventBook *trigger,
+					PbEventBook *state, AzBytes *bytes)
+{
+	PbSagaHandleRequest saga = PB_SAGA_HANDLE_REQUEST_INIT;
+	PbProcessManagerHandleRequest process =
+	PB_PROCESS_MANAGER_HANDLE_REQUEST_INIT;
+
+	process.trigger = trigger;
+	process.process_state = state;
+	if (az_handover_is_process(job))
+		return az_encode(&process, job->job.arena, bytes, &job->job.error);
+	saga.source = trigger;
+	saga.sync_mode = job->delivery.sync_mode;
+	saga.cascade_error_mode = job->delivery.error_mode;
+	return az_encode(&saga, job->job.arena, bytes, &job->job.error);
+}
+
+bool
+az_handover_take(AzDeliveryJob *job, AzEmission *emission, AzBytes bytes)
+{
+	AzDeliveryResult *result = &job->result;
+	AzArena    *arena = job->job.arena;
+	AzError		broken = {0};
+
+	if (az_handover_is_process(job))
+		result->process_manager =
+			az_decode(&pb_process_manager_handle_response_descriptor, bytes,
+					  arena, &broken);
+	else
+		result->saga = az_decode(&pb_saga_response_descriptor, bytes, arena,
+								 &broken);
+	if (broken.code != AZ_OK)
+		return refuse_answer(job, &broken);
+	if (result->process_manager != NULL)
+		show_process(result, emission);
+	else
+		show_saga(result, emission);
+	return true;
+}
+
+static bool
+refuse_answer(AzDeliveryJob *job, const AzError *broken)
+{
+	const AzComponent *component = job->delivery.component;
+
+	if (broken->code == AZ_RESOURCE_EXHAUSTED)
+		return az_error_out_of_memory(&job->job.error);
+	return az_error_set(&job->job.error, job->job.arena, AZ_INTERNAL,
+						"%s \"%s\" at %s answered what does not decode: %s",
+						az_emit_kind(component), component->name,
+						component->address, broken->message);
+}
+
+static void
+show_saga(const AzDeliveryResult *result, AzEmission *emission)
+{
+	emission->commands = result->saga->commands;
+	emission->n_commands = result->saga->n_commands;
+	emission->facts = result->saga->events;
+	emission->n_facts = result->saga->n_events;
+}
+
+static void
+show_process(const AzDeliveryResult *result, AzEmission *emission)
+{
+	emission->commands = result->process_manager->commands;
+	emission->n_commands = result->process_manager->n_commands;
+	emission->facts = result->process_manager->facts;
+	emission->n_facts = result->process_manager->n_facts;
+}
+
+bool
+az_handover_record(AzDeliveryJob *job, AzBytes *bytes)
+{
+	PbProcessManagerHandleResponse answer;
+
+	if (job->result.saga != NULL)
+		return az_encode(job->result.saga, job->job.arena, bytes,
+						 &job->job.error);
+	answer = *job->result.process_manager;
+	answer.n_process_events = 0;
+	return az_encode(&answer, job->job.arena, bytes, &job->job.error);
+}

@@ -1,0 +1,31 @@
+/*
+ * What the business logic of a saga or process manager is handed, and what it
+ * answers, as messages: the two kinds side by side.
+ */
+#ifndef AZ_PIPELINE_HANDOVER_H
+#define AZ_PIPELINE_HANDOVER_H
+
+#include "pipeline/delivery.h"
+#include "pipeline/emit.h"
+
+/* A process manager's; else it is a saga's. */
+extern bool az_handover_is_process(const AzDeliveryJob *job);
+
+/* The method that is called. */
+extern const char *az_handover_path(const AzDeliveryJob *job);
+
+/* The encoded request; a saga has no state.  False when memory is out. */
+extern bool az_handover_request(AzDeliveryJob *job, PbEventBook *trigger,
+								PbEventBook *state, AzBytes *bytes);
+
+/*
+ * Takes an answer, or the record of one, into the job's result and the
+ * emission.  False with job->error: INTERNAL when it does not decode.
+ */
+extern bool az_handover_take(AzDeliveryJob *job, AzEmission *emission,
+							 AzBytes bytes);
+
+/* What is recorded of it: all but a process's events.  False: no memory. */
+extern bool az_handover_record(AzDeliveryJob *job, AzBytes *bytes);
+
+#endif
