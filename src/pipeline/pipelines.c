@@ -2,6 +2,7 @@
 #include "pipeline/book_stream.h"
 #include "pipeline/command.h"
 #include "pipeline/effect.h"
+#include "pipeline/compensation.h"
 #include "pipeline/fact.h"
 #include "pipeline/meta.h"
 #include "pipeline/projection.h"
@@ -13,6 +14,7 @@
 const AzPipeline *const az_pipelines[] = {
 	&az_command_pipeline,
 	&az_fact_pipeline,
+	&az_compensation_pipeline,
 	&az_meta_pipeline,
 	&az_query_pipeline,
 	&az_book_stream_pipeline,
