@@ -5,6 +5,7 @@
 #include "pipeline/compensation.h"
 #include "pipeline/fact.h"
 #include "pipeline/meta.h"
+#include "pipeline/obligation.h"
 #include "pipeline/projection.h"
 #include "pipeline/query.h"
 #include "pipeline/reaction.h"
@@ -15,6 +16,7 @@ const AzPipeline *const az_pipelines[] = {
 	&az_command_pipeline,
 	&az_fact_pipeline,
 	&az_compensation_pipeline,
+	&az_obligation_pipeline,
 	&az_meta_pipeline,
 	&az_query_pipeline,
 	&az_book_stream_pipeline,
