@@ -1,8 +1,8 @@
 /* The list of every pipeline there is. */
 #include "pipeline/book_stream.h"
 #include "pipeline/command.h"
-#include "pipeline/effect.h"
 #include "pipeline/compensation.h"
+#include "pipeline/effect.h"
 #include "pipeline/fact.h"
 #include "pipeline/meta.h"
 #include "pipeline/obligation.h"
