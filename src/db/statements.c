@@ -171,7 +171,7 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.sql = "SELECT id, kind, component, root, domain, edition, envelope, "
 		"depth, attempts, next_attempt_at "
 		"FROM angzarr._read_obligations($1, $2)",
-		.params = "I*i",
+		.params = "iI*",
 		.results = "ITTUTTBiit"
 	},
 	[AZ_STATEMENT_POSTPONE_OBLIGATIONS] = {

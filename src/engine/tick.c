@@ -29,7 +29,7 @@ static const AzWishKind *const kinds[] = {
 	&az_append_kind, &az_edition_kind, &az_dead_letter_kind,
 	&az_obligation_kind, &az_postpone_kind, &az_key_kind, &az_branch_kind,
 	&az_head_kind, &az_load_kind, &az_find_kind, &az_plan_kind, &az_read_kind,
-	&az_roots_kind, &az_outbox_kind
+	&az_roots_kind
 };
 
 #define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */

@@ -38,6 +38,7 @@ struct AzJobs
 	uint64_t	commands;		/* answered with OK */
 	uint64_t	rejected;		/* answered otherwise */
 	uint64_t	events;			/* appended */
+	uint64_t	escalations;	/* revocations that an operator is to see */
 };
 
 /*

@@ -105,7 +105,7 @@ SELECT set_eq('functions', $$VALUES
     ('_is_stream(text, uuid, text) -> boolean', 'sql is'),
     ('_close_obligations(bigint[]) -> bigint', 'plpgsql vu'),
     ('_postpone_obligations(bigint[], integer[], timestamp with time zone[], text[]) -> bigint', 'plpgsql vu'),
-    ('_read_obligations(bigint[], integer) -> setof record', 'plpgsql ss'),
+    ('_read_obligations(integer, bigint[]) -> setof record', 'plpgsql ss'),
     ('_record_obligations(text[], text[], uuid[], text[], text[], bytea[], bytea[], integer[]) -> bigint', 'plpgsql vu'),
     ('_settle_keys(uuid[], text[], text[], text[], bytea[], bigint[], bigint[], bytea[]) -> bigint', 'plpgsql vu'),
     ('_keep_keys(uuid[], text[], text[], text[], bytea[], bigint[], bigint[], bytea[]) -> bigint', 'plpgsql vu'),
