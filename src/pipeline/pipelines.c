@@ -3,6 +3,8 @@
 #include "pipeline/command.h"
 #include "pipeline/effect.h"
 #include "pipeline/fact.h"
+#include "pipeline/letter_replay.h"
+#include "pipeline/letters.h"
 #include "pipeline/meta.h"
 #include "pipeline/projection.h"
 #include "pipeline/query.h"
@@ -21,5 +23,9 @@ const AzPipeline *const az_pipelines[] = {
 	&az_projection_pipeline,
 	&az_reaction_pipeline,
 	&az_effect_pipeline,
+	&az_letters_list_pipeline,
+	&az_letters_get_pipeline,
+	&az_letters_delete_pipeline,
+	&az_letter_replay_pipeline,
 	NULL
 };
