@@ -4,6 +4,8 @@
 #include "pipeline/compensation.h"
 #include "pipeline/effect.h"
 #include "pipeline/fact.h"
+#include "pipeline/letter_replay.h"
+#include "pipeline/letters.h"
 #include "pipeline/meta.h"
 #include "pipeline/obligation.h"
 #include "pipeline/projection.h"
@@ -25,5 +27,9 @@ const AzPipeline *const az_pipelines[] = {
 	&az_projection_pipeline,
 	&az_reaction_pipeline,
 	&az_effect_pipeline,
+	&az_letters_list_pipeline,
+	&az_letters_get_pipeline,
+	&az_letters_delete_pipeline,
+	&az_letter_replay_pipeline,
 	NULL
 };

@@ -299,6 +299,16 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_delete_part(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FILE_DEAD_LETTERS:
 			return memory_file_letters(memory, params, arena, rows, error);
+		case AZ_STATEMENT_LIST_DEAD_LETTERS:
+			return memory_list_letters(memory, params, arena, rows, error);
+		case AZ_STATEMENT_FIND_DEAD_LETTER:
+			return memory_find_letter(memory, params, arena, rows, error);
+		case AZ_STATEMENT_DELETE_DEAD_LETTER:
+			return memory_delete_letter(memory, params, arena, rows, error);
+		case AZ_STATEMENT_MARK_REPLAYED:
+			return memory_mark_replayed(memory, params, arena, rows, error);
+		case AZ_STATEMENT_NEXT_SEQUENCE:
+			return memory_next_sequence(memory, params, arena, rows, error);
 		case AZ_STATEMENT_HORIZON:
 			return memory_horizon(memory, arena, rows, error);
 		case AZ_STATEMENT_READ_LOG:

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "codec/event.h"
 #include "db/db.h"
+#include "store/letters.h"
 
 #define MEMORY_DB_MAX_COMPONENTS 16
 
@@ -56,6 +57,9 @@ typedef struct MemoryKept
 	size_t		n_snapshots;
 	size_t		committed_snapshots;
 	AzBytes		letters[64];	/* encoded AngzarrDeadLetter */
+	AzStoredLetter stored[64];	/* the same, as rows; id = index + 1 */
+	bool		is_deleted[64];
+	bool		was_replayed[64];
 	size_t		n_letters;
 	size_t		committed_letters;
 } MemoryKept;

@@ -91,6 +91,24 @@ extern bool memory_keep_snapshots(MemoryDb *memory, const AzDbParam *params,
 								  AzError *error);
 extern bool memory_file_letters(MemoryDb *memory, const AzDbParam *params,
 								AzArena *arena, AzRows *rows, AzError *error);
+
+/* Dead letters once they are filed, in memory_letters.c. */
+extern bool memory_keep_letter(MemoryDb *memory, const AzDbParam *params,
+							   size_t row);
+extern bool memory_list_letters(MemoryDb *memory, const AzDbParam *params,
+								AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_find_letter(MemoryDb *memory, const AzDbParam *params,
+							   AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_delete_letter(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows,
+								 AzError *error);
+extern bool memory_mark_replayed(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows,
+								 AzError *error);
+extern bool memory_next_sequence(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows,
+								 AzError *error);
+
 extern bool memory_branch_states(MemoryDb *memory, AzStatementId statement,
 								 const AzDbParam *params, AzArena *arena,
 								 AzRows *rows, AzError *error);
