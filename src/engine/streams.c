@@ -220,7 +220,8 @@ parcel_size(const AzStream *stream, size_t max_batch)
 	const AzItem *item = stream->queue;
 	size_t		count = 1;
 
-	if (stream->is_alone || item->is_kept)
+	if (item->is_kept || item->attempts > 0 ||
+		item->position <= stream->alone_to)
 		return 1;
 	while (count < max_batch && item->queue_next != NULL &&
 		   goes_with(item, item->queue_next))

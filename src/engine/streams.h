@@ -55,7 +55,8 @@ struct AzStream
 	AzItem	   *queue;
 	bool		is_running;
 	bool		is_held;		/* the table may have more of it */
-	bool		is_alone;		/* a parcel failed: one by one for now */
+	int64_t		alone_to;		/* up to this position one by one: the parcel
+								 * that held it failed */
 	int64_t		held_due_us;
 	AzPlace		place;
 	AzStream   *previous;		/* in its place */

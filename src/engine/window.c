@@ -30,7 +30,9 @@ struct AzWindow
 };
 
 static void set_aside(AzWindow *window, AzItem *item);
-static void settle_item(AzWindow *window, AzItem *item);
+static void settle_items(AzWindow *window, AzStream *stream, size_t count);
+static void take_back(AzStream *stream, bool is_split);
+static bool has_changed(const AzStream *stream);
 static void fail_item(AzItem *item, int stage, int64_t due_us,
 					  const char *message);
 static bool is_blocked(const AzItem *item);
@@ -206,22 +208,12 @@ az_window_finish(AzWindow *window, AzParcel *parcel, AzParcelEnd end,
 
 	stream->is_running = false;
 	window->n_running--;
-	for (size_t i = 0; i < parcel->trigger.count; i++)
-	{
-		AzItem	   *item = stream->queue;
-
-		item->state = AZ_ITEM_OPEN;
-		if (end == AZ_PARCEL_SETTLED)
-			settle_item(window, item);
-		else if (end == AZ_PARCEL_FAILED)
-			fail_item(item, stage, due_us, message);
-		if (end != AZ_PARCEL_SETTLED)
-			break;
-	}
-	/* Whoever was behind the first one is still there, and not begun. */
-	for (AzItem *item = stream->queue; item != NULL; item = item->queue_next)
-		item->state = AZ_ITEM_OPEN;
-	stream->is_alone = end == AZ_PARCEL_SPLIT || end == AZ_PARCEL_FAILED;
+	if (end == AZ_PARCEL_SETTLED)
+		settle_items(window, stream, parcel->trigger.count);
+	else
+		take_back(stream, end == AZ_PARCEL_SPLIT);
+	if (end == AZ_PARCEL_FAILED)
+		fail_item(stream->queue, stage, due_us, message);
 	az_arena_free(parcel->arena);
 	az_streams_put(&window->streams, stream, 0);
 }
@@ -243,7 +235,7 @@ az_window_settle(AzWindow *window, int64_t *cursor, AzExceptionRow **rows,
 	DL_FOREACH2(window->settled, item, next)
 		fill_row(&(*rows)[n++], item, NULL);
 	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
-		if (az_streams_has_kept_head(stream) && stream->queue->is_changed)
+		if (has_changed(stream))
 		fill_row(&(*rows)[n++], stream->queue, "waiting");
 	window->next_cursor = window->read_to;
 	DL_FOREACH2(window->log, item, next)
@@ -292,8 +284,12 @@ bool
 az_window_has_news(const AzWindow *window)
 {
 	const AzItem *first = window->log;
+	const AzStream *stream;
 
 	if (window->settled != NULL)
+		return true;
+	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
+		if (has_changed(stream))
 		return true;
 	if (first == NULL)
 		return window->cursor < window->read_to;
@@ -341,7 +337,7 @@ set_aside(AzWindow *window, AzItem *item)
 {
 	AzStream   *stream = item->stream;
 
-	if (stream->queue == item)
+	if (!stream->is_held)
 		stream->held_due_us = item->is_reserved ? 0 : item->due_us;
 	stream->is_held = true;
 	DL_DELETE2(stream->queue, item, queue_previous, queue_next);
@@ -350,15 +346,34 @@ set_aside(AzWindow *window, AzItem *item)
 
 /* What was read from the table is forgotten there, too. */
 static void
-settle_item(AzWindow *window, AzItem *item)
+settle_items(AzWindow *window, AzStream *stream, size_t count)
 {
-	item->state = AZ_ITEM_DONE;
-	DL_DELETE2(item->stream->queue, item, queue_previous, queue_next);
-	if (!item->is_kept)
-		return;
-	DL_APPEND2(window->settled, item, previous, next);
-	/* The next one of it can be read once this one is forgotten. */
-	item->stream->held_due_us = 0;
+	for (size_t i = 0; i < count; i++)
+	{
+		AzItem	   *item = stream->queue;
+
+		item->state = AZ_ITEM_DONE;
+		DL_DELETE2(stream->queue, item, queue_previous, queue_next);
+		if (!item->is_kept)
+			continue;
+		DL_APPEND2(window->settled, item, previous, next);
+		/* The next one of it can be read once this one is forgotten. */
+		stream->held_due_us = 0;
+	}
+}
+
+/* None of it is settled. */
+static void
+take_back(AzStream *stream, bool is_split)
+{
+	AzItem	   *item;
+
+	DL_FOREACH2(stream->queue, item, queue_next)
+	{
+		if (is_split && item->state == AZ_ITEM_RUNNING)
+			stream->alone_to = item->position;
+		item->state = AZ_ITEM_OPEN;
+	}
 }
 
 static void
@@ -371,6 +386,13 @@ fail_item(AzItem *item, int stage, int64_t due_us, const char *message)
 	item->due_us = due_us;
 	item->is_changed = true;
 	item->message = az_arena_string(item->arena, message);
+}
+
+/* Its row is to say that it failed again. */
+static bool
+has_changed(const AzStream *stream)
+{
+	return az_streams_has_kept_head(stream) && stream->queue->is_changed;
 }
 
 /* It waits, or stands behind what waits: the cursor may pass it. */
