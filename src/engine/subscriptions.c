@@ -359,7 +359,9 @@ plan_held(AzSubscriptions *subscriptions, Work *work, int64_t now_us)
 	{
 		size_t		first = work->n_streams;
 
-		if (!az_subscription_may_run(subscription, now_us))
+		/* Before a look nothing is written: what is settled is still there. */
+		if (subscription->wants_look ||
+			!az_subscription_may_run(subscription, now_us))
 			continue;
 		work->n_streams += az_window_wants(subscription->window, now_us,
 										   work->streams + first,
