@@ -41,7 +41,7 @@ step() {
 AZ_PACKAGES_DEMO="gcc g++ libc6-dev make pkg-config git ca-certificates procps
     postgresql-15 postgresql-server-dev-15
     libnghttp2-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler protobuf-compiler libc-ares-dev uthash-dev
-    python3 python3-grpcio protobuf-compiler-grpc python3-protobuf golang-go"
+    python3 python3-grpcio protobuf-compiler-grpc python3-protobuf python3-psycopg2 golang-go"
 # shellcheck disable=SC2034
 AZ_PACKAGES_TEST="$AZ_PACKAGES_DEMO
     libcmocka-dev gcovr cppcheck clang clang-tidy valgrind pg-bsd-indent shellcheck codespell perltidy binutils

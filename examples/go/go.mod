@@ -4,6 +4,7 @@ go 1.19
 
 require (
 	angzarr.io/proto v0.0.0
+	github.com/lib/pq v1.10.9
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20230525234030-28d5490b6b19
 	google.golang.org/grpc v1.57.2
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc v1.3.0

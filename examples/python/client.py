@@ -1,8 +1,13 @@
-"""A small client of Angzarr: sends one command to an order, or shows its events.
+"""A small client of Angzarr: sends one command to an order, or to an inventory or
+a payment of the shop, or shows its events.
 
     client-python send --key 1001 CreateOrder '{"customerId": "alice"}'
     client-python send --key 1001 --sequence 1 AddItem '{"sku": "tea", "quantity": 2}'
     client-python book --key 1001
+    client-python send --key tea AddStock '{"sku": "tea", "quantity": 100}'
+    client-python book --domain inventory --key tea
+
+A command belongs to one domain, so the client knows which one.
 
 Prints the answer as JSON. A call that fails ends it with status 1 and prints
 the gRPC code, the message and the reason on standard error.
@@ -13,7 +18,9 @@ import sys
 import uuid
 
 import grpc
-import order_pb2 as order
+import inventory_pb2
+import order_pb2
+import payment_pb2
 from angzarr_v1 import (
     command_handler_pb2,
     command_handler_pb2_grpc,
@@ -24,7 +31,32 @@ from angzarr_v1 import (
 from google.protobuf import json_format
 from google_rpc import error_details_pb2, status_pb2
 
-DOMAIN = "order"
+COMMANDS = {
+    "order": [
+        order_pb2.CreateOrder,
+        order_pb2.AddItem,
+        order_pb2.ChangeShippingAddress,
+        order_pb2.SubmitOrder,
+        order_pb2.ConfirmOrder,
+        order_pb2.CancelOrder,
+    ],
+    "inventory": [
+        inventory_pb2.AddStock,
+        inventory_pb2.Reserve,
+        inventory_pb2.Release,
+    ],
+    "payment": [payment_pb2.Charge, payment_pb2.Refund],
+}
+DOMAINS = {
+    command.DESCRIPTOR.name: domain
+    for domain, commands in COMMANDS.items()
+    for command in commands
+}
+CLASSES = {
+    command.DESCRIPTOR.name: command
+    for commands in COMMANDS.values()
+    for command in commands
+}
 
 
 def main():
@@ -43,24 +75,22 @@ def main():
 
 
 def send(channel, options, **call):
-    """Sends a command. With --sequence it holds only if the order is exactly
-    there; without, the order's own rules decide alone."""
+    """Sends a command. With --sequence it holds only if the aggregate is exactly
+    there; without, its own rules decide alone."""
     request = types_pb2.CommandRequest()
-    request.command.cover.CopyFrom(cover(options))
+    request.command.cover.CopyFrom(cover(DOMAINS[options.command], options))
     page = request.command.pages.add(merge_strategy=types_pb2.MERGE_AGGREGATE_HANDLES)
     if options.sequence is not None:
         page.merge_strategy = types_pb2.MERGE_STRICT
         page.header.sequence = options.sequence
-    page.command.Pack(
-        json_format.Parse(options.json, getattr(order, options.command)())
-    )
+    page.command.Pack(json_format.Parse(options.json, CLASSES[options.command]()))
     stub = command_handler_pb2_grpc.CommandHandlerCoordinatorServiceStub(channel)
     return stub.HandleCommand(request, **call)
 
 
 def book(channel, options, **call):
-    """Asks for the events of an order, all or a range of them."""
-    query = query_pb2.Query(cover=cover(options))
+    """Asks for the events of an aggregate, all or a range of them."""
+    query = query_pb2.Query(cover=cover(options.domain, options))
     if options.lower is not None:
         query.range.lower = options.lower
     if options.upper is not None:
@@ -68,14 +98,14 @@ def book(channel, options, **call):
     return query_pb2_grpc.EventQueryServiceStub(channel).GetEventBook(query, **call)
 
 
-def cover(options):
-    """Which order is meant. A business key becomes a root as the SQL function
+def cover(domain, options):
+    """Which aggregate is meant. A business key becomes a root as the SQL function
     angzarr.root_of makes one."""
     root = options.root
     if root is None:
-        root = uuid.uuid5(uuid.NAMESPACE_OID, f"{DOMAIN}:{options.key}")
+        root = uuid.uuid5(uuid.NAMESPACE_OID, f"{domain}:{options.key}")
     return types_pb2.Cover(
-        domain=DOMAIN,
+        domain=domain,
         root=types_pb2.UUID(value=root.bytes),
         correlation_id=options.correlation_id,
     )
@@ -105,11 +135,12 @@ def parse_options():
     verb = verbs.add_parser("send", help="send a command")
     add_cover_options(verb)
     verb.add_argument("--sequence", type=int, help="the next sequence you expect")
-    verb.add_argument("command", choices=command_names(), metavar="COMMAND")
+    verb.add_argument("command", choices=DOMAINS, metavar="COMMAND")
     verb.add_argument("json", nargs="?", default="{}", metavar="JSON")
     verb.set_defaults(run=send)
 
-    verb = verbs.add_parser("book", help="show the events of an order")
+    verb = verbs.add_parser("book", help="show the events of an aggregate")
+    verb.add_argument("--domain", choices=COMMANDS, default="order")
     add_cover_options(verb)
     verb.add_argument("--from", dest="lower", type=int, metavar="SEQUENCE")
     verb.add_argument("--to", dest="upper", type=int, metavar="SEQUENCE")
@@ -119,19 +150,9 @@ def parse_options():
 
 def add_cover_options(parser):
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--key", help="your own name of the order")
+    which.add_argument("--key", help="your own name of it")
     which.add_argument("--root", type=uuid.UUID, metavar="UUID")
     parser.add_argument("--correlation-id", default="", metavar="ID")
-
-
-def command_names():
-    return [
-        "CreateOrder",
-        "AddItem",
-        "ChangeShippingAddress",
-        "SubmitOrder",
-        "CancelOrder",
-    ]
 
 
 if __name__ == "__main__":

@@ -54,3 +54,29 @@ COMMENT ON COLUMN angzarr.events_json.type_url IS 'protobuf type of the payload'
 COMMENT ON COLUMN angzarr.events_json.payload IS
     'its fields; of an unregistered type or broken bytes "value_b64", of one stored'
     ' elsewhere "external"';
+
+-- With the rights of who asks: dead letters are for admins.
+CREATE VIEW angzarr.dead_letters_json WITH (security_invoker = true) AS
+SELECT d.id, d.domain, d.correlation_id, d.source_component, d.source_component_type,
+    d.rejection_type, d.rejection_reason, d.occurred_at, d.created_at, d.replayed_at,
+    angzarr._shown_json('io.angzarr.v1.AngzarrDeadLetter', d.payload) AS payload
+FROM angzarr.dead_letters AS d;
+COMMENT ON VIEW angzarr.dead_letters_json IS
+    'what could not be executed or delivered, with payloads as JSON, for admins';
+COMMENT ON COLUMN angzarr.dead_letters_json.id IS 'in order of arrival';
+COMMENT ON COLUMN angzarr.dead_letters_json.domain IS 'it is filed under';
+COMMENT ON COLUMN angzarr.dead_letters_json.correlation_id IS
+    'of the command or trigger';
+COMMENT ON COLUMN angzarr.dead_letters_json.source_component IS
+    'that failed, or sent it';
+COMMENT ON COLUMN angzarr.dead_letters_json.source_component_type IS 'its kind';
+COMMENT ON COLUMN angzarr.dead_letters_json.rejection_type IS
+    'which kind of failure';
+COMMENT ON COLUMN angzarr.dead_letters_json.rejection_reason IS
+    'the failure in words';
+COMMENT ON COLUMN angzarr.dead_letters_json.occurred_at IS 'when it failed';
+COMMENT ON COLUMN angzarr.dead_letters_json.created_at IS 'when it was filed';
+COMMENT ON COLUMN angzarr.dead_letters_json.replayed_at IS
+    'when it was last replayed, or null';
+COMMENT ON COLUMN angzarr.dead_letters_json.payload IS
+    'the command or events, and the failure in detail';

@@ -41,8 +41,8 @@ COMMENT ON FUNCTION angzarr._record_obligations(
     'records many things that must be delivered, each once';
 
 CREATE FUNCTION angzarr._read_obligations(
-    busy bigint[],
-    most integer
+    most integer,
+    busy bigint[]
 )
 RETURNS TABLE (
     id bigint,
@@ -62,7 +62,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
--- _read_obligations(busy, most) -> those that are due first, but for the busy
+-- _read_obligations(most, busy) -> those that are due first, but for the busy
 -- Also what is not due yet: the caller learns when to come again.
 #variable_conflict use_column
 BEGIN
@@ -75,7 +75,7 @@ BEGIN
     LIMIT _read_obligations.most;
 END
 $$;
-COMMENT ON FUNCTION angzarr._read_obligations(bigint[], integer) IS
+COMMENT ON FUNCTION angzarr._read_obligations(integer, bigint[]) IS
     'what must be delivered, in the order in which it is due';
 
 CREATE FUNCTION angzarr._postpone_obligations(

@@ -146,7 +146,7 @@ CREATE TABLE angzarr.processed (
     CONSTRAINT processed_pkey PRIMARY KEY (root, domain, edition, kind, digest),
     CONSTRAINT processed_kind_check CHECK (kind IN (
         'command', 'fact', 'process-events', 'reaction', 'settled',
-        'rejection-notification', 'compensate-notification')),
+        'rejection-notification', 'compensate-notification', 'notification')),
     CONSTRAINT processed_sequence_check CHECK (
         (first_sequence IS NULL) = (last_sequence IS NULL)
         AND first_sequence BETWEEN 0 AND last_sequence

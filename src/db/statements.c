@@ -26,6 +26,12 @@
 	"external, ext, depth, state, attempts, next_attempt_at "
 #define DELIVERY_TYPES "iIUTTIItTTBBBiTit"
 
+/* A dead letter: what both statements that read some give first. */
+#define LETTER_COLUMNS "found_id, found_domain, found_correlation_id, " \
+	"found_component, found_component_type, found_type, found_reason, " \
+	"found_details, found_payload, found_occurred_at, found_created_at"
+#define LETTER_TYPES "ITTTTTTTBtt"
+
 static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 	[AZ_STATEMENT_COMPONENTS] = {
 		.name = "components",
@@ -171,7 +177,7 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.sql = "SELECT id, kind, component, root, domain, edition, envelope, "
 		"depth, attempts, next_attempt_at "
 		"FROM angzarr._read_obligations($1, $2)",
-		.params = "I*i",
+		.params = "iI*",
 		.results = "ITTUTTBiit"
 	},
 	[AZ_STATEMENT_POSTPONE_OBLIGATIONS] = {
@@ -185,6 +191,39 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		.name = "close_obligations",
 		.sql = "SELECT closed FROM angzarr._close_obligations($1) AS closed",
 		.params = "I*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_LIST_DEAD_LETTERS] = {
+		.name = "list_dead_letters",
+		.sql = "SELECT " LETTER_COLUMNS ", more "
+		"FROM angzarr._list_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		.params = "ITTTTttiI",
+		.results = LETTER_TYPES "b"
+	},
+	[AZ_STATEMENT_FIND_DEAD_LETTER] = {
+		.name = "find_dead_letter",
+		.sql = "SELECT " LETTER_COLUMNS ", fresh_correlation_id "
+		"FROM angzarr._find_dead_letter($1)",
+		.params = "I",
+		.results = LETTER_TYPES "T"
+	},
+	[AZ_STATEMENT_DELETE_DEAD_LETTER] = {
+		.name = "delete_dead_letter",
+		.sql = "SELECT deleted FROM angzarr.delete_dead_letter($1) AS deleted",
+		.params = "I",
+		.results = "b"
+	},
+	[AZ_STATEMENT_MARK_REPLAYED] = {
+		.name = "mark_replayed",
+		.sql = "SELECT replayed_at FROM angzarr._mark_replayed($1) AS replayed_at",
+		.params = "I",
+		.results = "t"
+	},
+	[AZ_STATEMENT_NEXT_SEQUENCE] = {
+		.name = "next_sequence",
+		.sql = "SELECT next_sequence "
+		"FROM angzarr.next_sequence($1, $2, $3) AS next_sequence",
+		.params = "TUT",
 		.results = "I"
 	},
 	[AZ_STATEMENT_HORIZON] = {
@@ -237,8 +276,10 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 	},
 	[AZ_STATEMENT_READ_HELD] = {
 		.name = "read_held",
-		.sql = "SELECT " DELIVERY_COLUMNS
-		"FROM angzarr._read_held($1, $2, $3, $4)",
+		.sql = "SELECT ordinal, at_position, event_root, event_domain, "
+		"event_edition, divergence, sequence, created_at, correlation_id, "
+		"type_url, payload, external, ext, depth, state, attempts, "
+		"next_attempt_at FROM angzarr._read_held($1, $2, $3, $4)",
 		.params = "T*U*T*T*",
 		.results = DELIVERY_TYPES
 	},

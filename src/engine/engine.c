@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/follower.h"
+#include "engine/outbox.h"
 #include "engine/subscriptions.h"
 #include "engine/tick.h"
 #include "service/service.h"
@@ -34,6 +35,7 @@ struct AzEngine
 	AzTick		tick;
 	AzFollower	follower;
 	AzSubscriptions subscriptions;
+	AzOutbox	outbox;
 	AzTimer		catalog_timer;	/* the next read without news */
 	int64_t		catalog_poll_us;
 	bool		catalog_is_due;
@@ -96,6 +98,7 @@ az_engine_free(AzEngine *engine)
 	az_services_free(engine->services);
 	az_subscriptions_free(&engine->subscriptions);
 	az_follower_free(&engine->follower);
+	az_outbox_free(&engine->outbox);
 	az_jobs_free(engine->jobs);
 	az_tick_free(&engine->tick);
 	if (engine->channels != NULL)
@@ -116,6 +119,7 @@ az_engine_apply(AzEngine *engine, const AzEngineSettings *settings)
 	az_cache_set_limit(engine->jobs->cache, settings->jobs.cache_bytes);
 	engine->catalog_poll_us = settings->catalog_poll_us;
 	engine->follower.poll_us = settings->log_poll_us;
+	engine->outbox.poll_us = settings->catalog_poll_us;
 	engine->tick.max_bytes = settings->max_batch_bytes;
 	if (settings->max_batch_jobs <= engine->tick.capacity)
 		engine->tick.max_jobs = settings->max_batch_jobs;
@@ -136,7 +140,8 @@ az_engine_timeout_ms(const AzEngine *engine)
 {
 	if (engine->jobs->ready != NULL || engine->jobs->wishes != NULL ||
 		wants_catalog(engine) || az_follower_wants_turn(&engine->follower) ||
-		az_subscriptions_want_turn(&engine->subscriptions))
+		az_subscriptions_want_turn(&engine->subscriptions) ||
+		az_outbox_wants_turn(&engine->outbox))
 		return 0;
 	return az_loop_timeout_ms(engine->loop);
 }
@@ -151,6 +156,7 @@ az_engine_turn(AzEngine *engine)
 	az_jobs_run_ready(engine->jobs);
 	az_follower_turn(&engine->follower);
 	az_subscriptions_turn(&engine->subscriptions);
+	az_outbox_turn(&engine->outbox);
 	az_jobs_run_ready(engine->jobs);
 	az_loop_flush(engine->loop);
 }
@@ -179,6 +185,7 @@ az_engine_drain(AzEngine *engine)
 	az_server_drain(engine->server);
 	az_services_stop(engine->services);
 	az_subscriptions_stop(&engine->subscriptions);
+	az_outbox_stop(&engine->outbox);
 }
 
 bool
@@ -213,7 +220,9 @@ create_parts(AzEngine *engine, const AzEngineSettings *settings)
 		az_follower_init(&engine->follower, engine->db, engine->loop,
 						 &engine->jobs->readers, settings->log_poll_us) &&
 		az_subscriptions_init(&engine->subscriptions, engine->db,
-							  engine->jobs);
+							  engine->jobs) &&
+		az_outbox_init(&engine->outbox, engine->db, engine->jobs,
+					   settings->catalog_poll_us);
 }
 
 static bool

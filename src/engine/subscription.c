@@ -33,6 +33,7 @@ typedef struct AzDeliveryUnderWay
 	struct AzDeliveryUnderWay *next;
 } AzDeliveryUnderWay;
 
+static bool waits_for_word(const AzSubscription *subscription);
 static void give_up(AzSubscription *subscription);
 static void fill_limits(const AzSubscription *subscription,
 						AzWindowLimits *limits);
@@ -114,14 +115,16 @@ az_subscription_refresh(AzDb *db, AzSubscription **subscriptions,
 	return refresh_held(db, subscriptions, count, names, scratch, error);
 }
 
-/* Anew from where it is now, if it is ours, and was moved by somebody else. */
+/*
+ * Anew from where it is now, if it is ours, and was moved by somebody else.  Memory
+ * out: it is looked at again.
+ */
 bool
 az_subscription_refreshed(AzSubscription *subscription)
 {
 	const AzSubscriptionState *state = &subscription->state;
 	bool		is_fine = true;
 
-	subscription->wants_look = false;
 	subscription->is_paused = state->is_paused;
 	if (!state->exists || !subscription->has_lease)
 	{
@@ -135,6 +138,7 @@ az_subscription_refreshed(AzSubscription *subscription)
 		is_fine = open_window(subscription);
 	subscription->held = NULL;
 	subscription->n_held = 0;
+	subscription->wants_look = !is_fine;
 	return is_fine;
 }
 
@@ -167,9 +171,11 @@ az_subscription_written(AzSubscription *subscription,
 						const AzCursorRow *cursor, int64_t now_us)
 {
 	subscription->written_us = now_us;
-	subscription->has_status = false;
 	if (cursor->was_written)
+	{
+		subscription->has_status = false;
 		az_window_written(subscription->window);
+	}
 	else
 		subscription->wants_look = true;
 }
@@ -209,9 +215,7 @@ az_subscription_deliver(AzSubscription *subscription, int64_t now_us)
 	az_catalog_named(subscription->owner->jobs->catalog, subscription->name);
 	AzParcel	parcel;
 
-	while (component != NULL &&
-		   (subscription->failures == 0 ||
-			az_window_running(subscription->window) == 0) &&
+	while (component != NULL && !waits_for_word(subscription) &&
 		   az_window_next(subscription->window, now_us, &parcel))
 		if (!start(subscription, component, &parcel, now_us))
 			return;
@@ -241,7 +245,7 @@ az_subscription_due_us(const AzSubscription *subscription, int64_t now_us)
 	if (az_subscription_has_news(subscription))
 		due_us = subscription->written_us + WRITE_US;
 	if (subscription->is_enabled && !subscription->is_paused &&
-		!subscription->owner->is_stopping)
+		!subscription->owner->is_stopping && !waits_for_word(subscription))
 	{
 		int64_t		next_us = az_window_due_us(subscription->window);
 
@@ -252,6 +256,14 @@ az_subscription_due_us(const AzSubscription *subscription, int64_t now_us)
 			due_us = next_us;
 	}
 	return due_us;
+}
+
+/* Of the one delivery that asks whether it can be reached again. */
+static bool
+waits_for_word(const AzSubscription *subscription)
+{
+	return subscription->failures > 0 &&
+		az_window_running(subscription->window) > 0;
 }
 
 static void
@@ -349,27 +361,34 @@ refresh_held(AzDb *db, AzSubscription **subscriptions, size_t count,
 	return true;
 }
 
+/* All of it or, when memory is out, nothing: what is held must be known. */
 static bool
 open_window(AzSubscription *subscription)
 {
 	AzWindowLimits limits;
-	bool		is_fine = true;
+	AzWindow   *window;
 
 	give_up(subscription);
 	az_window_free(subscription->window);
+	subscription->window = NULL;
 	fill_limits(subscription, &limits);
-	subscription->epoch = subscription->state.epoch;
-	subscription->window = az_window_create(&limits,
-											subscription->state.position);
-	for (size_t i = 0; subscription->window != NULL &&
-		 i < subscription->n_held; i++)
+	window = az_window_create(&limits, subscription->state.position);
+	if (window == NULL)
+		return false;
+	for (size_t i = 0; i < subscription->n_held; i++)
 	{
 		const AzHeldStream *held = &subscription->held[i];
 
-		is_fine = az_window_hold(subscription->window, &held->aggregate,
-								 held->is_reserved, held->due_us) && is_fine;
+		if (!az_window_hold(window, &held->aggregate, held->is_reserved,
+							held->due_us))
+		{
+			az_window_free(window);
+			return false;
+		}
 	}
-	return is_fine && subscription->window != NULL;
+	subscription->epoch = subscription->state.epoch;
+	subscription->window = window;
+	return true;
 }
 
 /* False when there is no room for it now. */
@@ -467,7 +486,9 @@ not_reached(AzSubscription *subscription, const AzError *error)
 	if (subscription->failures == 0)
 		az_log(AZ_LOG_WARNING, "component \"%s\" cannot be reached, trying again: %s",
 			   subscription->name, error->message);
-	subscription->has_status = subscription->failures == 0;
+	/* Those that were under way with it fail, too: it is said once. */
+	if (subscription->failures == 0)
+		subscription->has_status = true;
 	subscription->failures++;
 	snprintf(subscription->last_error, sizeof(subscription->last_error), "%s",
 			 error->message);

@@ -19,6 +19,7 @@
 #include "store/editions.h"
 #include "store/find.h"
 #include "store/heads.h"
+#include "store/letters.h"
 #include "store/load.h"
 #include "store/obligations.h"
 #include "store/outbox.h"
@@ -30,7 +31,9 @@ static const AzWishKind *const kinds[] = {
 	&az_append_kind, &az_reserved_end_kind, &az_turn_kind, &az_edition_kind, &az_dead_letter_kind,
 	&az_obligation_kind, &az_postpone_kind, &az_key_kind, &az_branch_kind,
 	&az_head_kind, &az_load_kind, &az_find_kind, &az_plan_kind, &az_read_kind,
-	&az_roots_kind, &az_outbox_kind
+	&az_roots_kind, &az_letter_list_kind,
+	&az_letter_find_kind, &az_letter_delete_kind, &az_letter_mark_kind,
+	&az_letter_sequence_kind
 };
 
 #define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */

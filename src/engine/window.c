@@ -12,68 +12,14 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "codec/book.h"
+#include "engine/streams.h"
 
 #define RESERVED_LOOK_US 20000	/* at what a request is at */
-
-typedef enum ItemState
-{
-	ITEM_OPEN,
-	ITEM_RUNNING,
-	ITEM_DONE
-} ItemState;
-
-struct AzItem
-{
-	AzArena    *arena;			/* holds the item */
-	AzAggregate aggregate;
-	AzEvent		event;
-	int64_t		position;
-	AzStream   *stream;			/* may be gone once the item is settled */
-	ItemState	state;
-	int			attempts;		/* failed ones, of this stage */
-	int			stage;
-	int64_t		due_us;			/* not before; by the wall clock */
-	const char *message;		/* of the last failure, or NULL */
-	bool		is_kept;		/* it has a row, behind the cursor */
-	bool		is_changed;		/* its row shall say more */
-	bool		is_leaving;		/* it is being set aside */
-	bool		is_reserved;	/* a request is at it, says its row */
-	AzItem	   *previous;		/* in the order of the log, or to be forgotten */
-	AzItem	   *next;
-	AzItem	   *queue_previous; /* of its stream */
-	AzItem	   *queue_next;
-};
-
-typedef enum Place
-{
-	NOWHERE,
-	READY,
-	WAITING,
-	HELD,
-	N_PLACES
-} Place;
-
-struct AzStream
-{
-	AzArena    *arena;			/* holds the stream */
-	AzBytes		key;
-	AzAggregate aggregate;
-	AzItem	   *queue;
-	bool		is_running;
-	bool		is_held;		/* the table may have more of it */
-	bool		is_alone;		/* a parcel failed: one by one for now */
-	int64_t		held_due_us;
-	Place		place;
-	AzStream   *previous;		/* in its place */
-	AzStream   *next;
-};
 
 struct AzWindow
 {
 	AzWindowLimits limits;
-	AzMap	   *streams;
-	AzStream   *places[N_PLACES];
+	AzStreams	streams;
 	AzItem	   *log;			/* in order */
 	AzItem	   *settled;		/* rows of the table to be forgotten */
 	size_t		n_items;
@@ -83,21 +29,10 @@ struct AzWindow
 	int64_t		next_cursor;	/* being written */
 };
 
-static AzItem *make_item(AzWindow *window, const AzLogDelivery *event);
-static bool copy_content(AzItem *item, const AzLogDelivery *event);
-static void free_item(AzItem *item);
-static AzStream *find_stream(AzWindow *window, const AzAggregate *aggregate);
-static AzStream *make_stream(AzWindow *window, AzArena *arena, AzBytes key,
-							 const AzAggregate *aggregate);
-static void put(AzWindow *window, AzStream *stream, int64_t now_us);
-static Place place_of(const AzStream *stream, int64_t now_us);
-static bool has_kept_head(const AzStream *stream);
-static void wake_waiting(AzWindow *window, int64_t now_us);
-static size_t parcel_size(const AzWindow *window, const AzStream *stream);
-static bool goes_with(const AzItem *item, const AzItem *next);
-static bool fill_parcel(AzParcel *parcel, AzStream *stream, size_t count);
 static void set_aside(AzWindow *window, AzItem *item);
-static void settle_item(AzWindow *window, AzItem *item);
+static void settle_items(AzWindow *window, AzStream *stream, size_t count);
+static void take_back(AzStream *stream, bool is_split);
+static bool has_changed(const AzStream *stream);
 static void fail_item(AzItem *item, int stage, int64_t due_us,
 					  const char *message);
 static bool is_blocked(const AzItem *item);
@@ -114,8 +49,7 @@ az_window_create(const AzWindowLimits *limits, int64_t cursor)
 	window->limits = *limits;
 	window->cursor = cursor;
 	window->read_to = cursor;
-	window->streams = az_map_create();
-	if (window->streams != NULL)
+	if (az_streams_init(&window->streams))
 		return window;
 	free(window);
 	return NULL;
@@ -125,28 +59,15 @@ void
 az_window_free(AzWindow *window)
 {
 	AzItem	   *item;
-	AzItem	   *next_item;
-	AzStream   *stream;
-	AzStream   *next;
+	AzItem	   *next;
 
 	if (window == NULL)
 		return;
-	for (int place = NOWHERE; place < N_PLACES; place++)
-		DL_FOREACH_SAFE2(window->places[place], stream, next, next)
-	{
-		while (stream->queue != NULL && stream->queue->is_kept)
-		{
-			item = stream->queue;
-			DL_DELETE2(stream->queue, item, queue_previous, queue_next);
-			free_item(item);
-		}
-		az_arena_free(stream->arena);
-	}
-	DL_FOREACH_SAFE2(window->log, item, next_item, next)
-		free_item(item);
-	DL_FOREACH_SAFE2(window->settled, item, next_item, next)
-		free_item(item);
-	az_map_free(window->streams);
+	az_streams_free(&window->streams);
+	DL_FOREACH_SAFE2(window->log, item, next, next)
+		az_streams_free_item(item);
+	DL_FOREACH_SAFE2(window->settled, item, next, next)
+		az_streams_free_item(item);
 	free(window);
 }
 
@@ -181,7 +102,7 @@ az_window_add(AzWindow *window, const AzLogDelivery *events, size_t count,
 {
 	for (size_t i = 0; i < count; i++)
 	{
-		AzItem	   *item = make_item(window, &events[i]);
+		AzItem	   *item = az_streams_take(&window->streams, &events[i]);
 		AzStream   *stream;
 
 		if (item == NULL)
@@ -191,7 +112,7 @@ az_window_add(AzWindow *window, const AzLogDelivery *events, size_t count,
 		window->n_items++;
 		window->read_to = item->position;
 		if (events[i].state == AZ_DELIVERY_DONE)
-			item->state = ITEM_DONE;
+			item->state = AZ_ITEM_DONE;
 		else
 			DL_APPEND2(stream->queue, item, queue_previous, queue_next);
 		/* Its row is there: it is set aside, and then looked at. */
@@ -200,7 +121,7 @@ az_window_add(AzWindow *window, const AzLogDelivery *events, size_t count,
 			item->is_reserved = true;
 			item->due_us = INT64_MAX;
 		}
-		put(window, stream, now_us);
+		az_streams_put(&window->streams, stream, now_us);
 	}
 	window->read_to = read_to;
 	return true;
@@ -210,13 +131,13 @@ bool
 az_window_hold(AzWindow *window, const AzAggregate *aggregate,
 			   bool is_reserved, int64_t due_us)
 {
-	AzStream   *stream = find_stream(window, aggregate);
+	AzStream   *stream = az_streams_find(&window->streams, aggregate);
 
 	if (stream == NULL)
 		return false;
 	stream->is_held = true;
 	stream->held_due_us = is_reserved ? 0 : due_us;
-	put(window, stream, 0);
+	az_streams_put(&window->streams, stream, 0);
 	return true;
 }
 
@@ -227,7 +148,7 @@ az_window_wants(const AzWindow *window, int64_t now_us, AzStream **streams,
 	AzStream   *stream;
 	size_t		count = 0;
 
-	DL_FOREACH2(window->places[HELD], stream, next)
+	DL_FOREACH2(window->streams.places[AZ_PLACE_HELD], stream, next)
 		if (count < max && stream->held_due_us <= now_us)
 		streams[count++] = stream;
 	return count;
@@ -251,13 +172,13 @@ az_window_found(AzWindow *window, AzStream *stream, const AzLogDelivery *found,
 		stream->held_due_us = now_us + RESERVED_LOOK_US;
 	else
 	{
-		item = make_item(window, found);
+		item = az_streams_take(&window->streams, found);
 		if (item == NULL)
 			return false;
 		item->is_kept = true;
 		DL_PREPEND2(stream->queue, item, queue_previous, queue_next);
 	}
-	put(window, stream, now_us);
+	az_streams_put(&window->streams, stream, now_us);
 	return true;
 }
 
@@ -266,16 +187,16 @@ az_window_next(AzWindow *window, int64_t now_us, AzParcel *parcel)
 {
 	AzStream   *stream;
 
-	wake_waiting(window, now_us);
-	stream = window->places[READY];
+	az_streams_wake(&window->streams, now_us);
+	stream = window->streams.places[AZ_PLACE_READY];
 	if (stream == NULL || window->n_running >= window->limits.max_running)
 		return false;
 	memset(parcel, 0, sizeof(*parcel));
-	if (!fill_parcel(parcel, stream, parcel_size(window, stream)))
+	if (!az_streams_fill_parcel(stream, window->limits.max_batch, parcel))
 		return false;
 	stream->is_running = true;
 	window->n_running++;
-	put(window, stream, now_us);
+	az_streams_put(&window->streams, stream, now_us);
 	return true;
 }
 
@@ -287,24 +208,14 @@ az_window_finish(AzWindow *window, AzParcel *parcel, AzParcelEnd end,
 
 	stream->is_running = false;
 	window->n_running--;
-	for (size_t i = 0; i < parcel->trigger.count; i++)
-	{
-		AzItem	   *item = stream->queue;
-
-		item->state = ITEM_OPEN;
-		if (end == AZ_PARCEL_SETTLED)
-			settle_item(window, item);
-		else if (end == AZ_PARCEL_FAILED)
-			fail_item(item, stage, due_us, message);
-		if (end != AZ_PARCEL_SETTLED)
-			break;
-	}
-	/* Whoever was behind the first one is still there, and not begun. */
-	for (AzItem *item = stream->queue; item != NULL; item = item->queue_next)
-		item->state = ITEM_OPEN;
-	stream->is_alone = end == AZ_PARCEL_SPLIT || end == AZ_PARCEL_FAILED;
+	if (end == AZ_PARCEL_SETTLED)
+		settle_items(window, stream, parcel->trigger.count);
+	else
+		take_back(stream, end == AZ_PARCEL_SPLIT);
+	if (end == AZ_PARCEL_FAILED)
+		fail_item(stream->queue, stage, due_us, message);
 	az_arena_free(parcel->arena);
-	put(window, stream, 0);
+	az_streams_put(&window->streams, stream, 0);
 }
 
 bool
@@ -317,20 +228,20 @@ az_window_settle(AzWindow *window, int64_t *cursor, AzExceptionRow **rows,
 
 	DL_COUNT2(window->settled, item, *n_rows, next);
 	*rows = az_arena_array(arena, *n_rows + window->n_items +
-						   az_map_count(window->streams) + 1,
+						   az_map_count(window->streams.by_key) + 1,
 						   sizeof(AzExceptionRow));
 	if (*rows == NULL)
 		return false;
 	DL_FOREACH2(window->settled, item, next)
 		fill_row(&(*rows)[n++], item, NULL);
-	DL_FOREACH2(window->places[WAITING], stream, next)
-		if (has_kept_head(stream) && stream->queue->is_changed)
+	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
+		if (has_changed(stream))
 		fill_row(&(*rows)[n++], stream->queue, "waiting");
 	window->next_cursor = window->read_to;
 	DL_FOREACH2(window->log, item, next)
 	{
-		item->is_leaving = item->state != ITEM_DONE && is_blocked(item);
-		if (item->state != ITEM_DONE && !item->is_leaving)
+		item->is_leaving = item->state != AZ_ITEM_DONE && is_blocked(item);
+		if (item->state != AZ_ITEM_DONE && !item->is_leaving)
 		{
 			window->next_cursor = item->position - 1;
 			break;
@@ -352,9 +263,9 @@ az_window_written(AzWindow *window)
 	AzStream   *stream;
 
 	DL_FOREACH_SAFE2(window->settled, item, next, next)
-		free_item(item);
+		az_streams_free_item(item);
 	window->settled = NULL;
-	DL_FOREACH2(window->places[WAITING], stream, next)
+	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
 		if (stream->queue != NULL)
 		stream->queue->is_changed = false;
 	while (window->log != NULL && window->log->position <= window->next_cursor)
@@ -364,7 +275,7 @@ az_window_written(AzWindow *window)
 		window->n_items--;
 		if (item->is_leaving)
 			set_aside(window, item);
-		free_item(item);
+		az_streams_free_item(item);
 	}
 	window->cursor = window->next_cursor;
 }
@@ -373,12 +284,16 @@ bool
 az_window_has_news(const AzWindow *window)
 {
 	const AzItem *first = window->log;
+	const AzStream *stream;
 
 	if (window->settled != NULL)
 		return true;
+	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
+		if (has_changed(stream))
+		return true;
 	if (first == NULL)
 		return window->cursor < window->read_to;
-	return first->state == ITEM_DONE || is_blocked(first);
+	return first->state == AZ_ITEM_DONE || is_blocked(first);
 }
 
 bool
@@ -394,10 +309,10 @@ az_window_due_us(const AzWindow *window)
 	const AzStream *stream;
 	int64_t		due_us = INT64_MAX;
 
-	DL_FOREACH2(window->places[WAITING], stream, next)
+	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
 		if (stream->queue->due_us < due_us)
 		due_us = stream->queue->due_us;
-	DL_FOREACH2(window->places[HELD], stream, next)
+	DL_FOREACH2(window->streams.places[AZ_PLACE_HELD], stream, next)
 		if (stream->held_due_us < due_us)
 		due_us = stream->held_due_us;
 	return due_us;
@@ -428,205 +343,8 @@ az_window_is_settled(const AzWindow *window, const AzAggregate *aggregate,
 bool
 az_window_is_idle(const AzWindow *window)
 {
-	return az_map_count(window->streams) == 0 && window->log == NULL &&
+	return az_map_count(window->streams.by_key) == 0 && window->log == NULL &&
 		window->settled == NULL;
-}
-
-/* With its stream; NULL when memory is out. */
-static AzItem *
-make_item(AzWindow *window, const AzLogDelivery *event)
-{
-	AzArena    *arena = az_arena_create();
-	AzItem	   *item = arena ? az_arena_alloc(arena, sizeof(AzItem)) : NULL;
-
-	if (item == NULL)
-	{
-		az_arena_free(arena);
-		return NULL;
-	}
-	item->arena = arena;
-	item->position = event->position;
-	item->attempts = event->attempts;
-	item->due_us = event->due_us;
-	if (copy_content(item, event))
-		item->stream = find_stream(window, &event->aggregate);
-	if (item->stream != NULL)
-		return item;
-	free_item(item);
-	return NULL;
-}
-
-static bool
-copy_content(AzItem *item, const AzLogDelivery *event)
-{
-	AzArena    *arena = item->arena;
-	AzEvent    *copy = &item->event;
-
-	item->aggregate = event->aggregate;
-	item->aggregate.domain = az_arena_string(arena, event->aggregate.domain);
-	item->aggregate.edition = az_arena_string(arena, event->aggregate.edition);
-	*copy = event->event;
-	copy->correlation_id = az_arena_string(arena, event->event.correlation_id);
-	copy->type_url = az_arena_string(arena, event->event.type_url);
-	return item->aggregate.domain != NULL && item->aggregate.edition != NULL &&
-		copy->correlation_id != NULL && copy->type_url != NULL &&
-		az_arena_copy(arena, event->event.payload, &copy->payload) &&
-		az_arena_copy(arena, event->event.external, &copy->external) &&
-		az_arena_copy(arena, event->event.ext, &copy->ext);
-}
-
-static void
-free_item(AzItem *item)
-{
-	az_arena_free(item->arena);
-}
-
-/* Or makes it; NULL when memory is out. */
-static AzStream *
-find_stream(AzWindow *window, const AzAggregate *aggregate)
-{
-	AzArena    *arena = az_arena_create();
-	AzStream   *stream = NULL;
-	AzBytes		key;
-
-	if (arena != NULL && az_aggregate_key(aggregate, arena, &key))
-	{
-		stream = az_map_get(window->streams, key);
-		if (stream == NULL)
-		{
-			stream = make_stream(window, arena, key, aggregate);
-			if (stream != NULL)
-				return stream;
-		}
-	}
-	az_arena_free(arena);
-	return stream;
-}
-
-static AzStream *
-make_stream(AzWindow *window, AzArena *arena, AzBytes key,
-			const AzAggregate *aggregate)
-{
-	AzStream   *stream = az_arena_alloc(arena, sizeof(AzStream));
-
-	if (stream == NULL)
-		return NULL;
-	stream->arena = arena;
-	stream->key = key;
-	stream->aggregate = *aggregate;
-	stream->aggregate.domain = az_arena_string(arena, aggregate->domain);
-	stream->aggregate.edition = az_arena_string(arena, aggregate->edition);
-	if (stream->aggregate.domain == NULL || stream->aggregate.edition == NULL ||
-		!az_map_put(window->streams, key, stream))
-		return NULL;
-	DL_APPEND2(window->places[NOWHERE], stream, previous, next);
-	return stream;
-}
-
-/* Where it belongs now; a stream of which nothing is left is dropped. */
-static void
-put(AzWindow *window, AzStream *stream, int64_t now_us)
-{
-	Place		place = place_of(stream, now_us);
-	bool		is_over = place == NOWHERE && !stream->is_running &&
-	stream->queue == NULL;
-
-	if (place == stream->place && !is_over)
-		return;
-	DL_DELETE2(window->places[stream->place], stream, previous, next);
-	if (is_over)
-	{
-		az_map_remove(window->streams, stream->key);
-		az_arena_free(stream->arena);
-		return;
-	}
-	stream->place = place;
-	DL_APPEND2(window->places[place], stream, previous, next);
-}
-
-static Place
-place_of(const AzStream *stream, int64_t now_us)
-{
-	if (stream->is_running)
-		return NOWHERE;
-	if (stream->is_held && !has_kept_head(stream))
-		return HELD;
-	if (stream->queue == NULL)
-		return NOWHERE;
-	return stream->queue->due_us > now_us ? WAITING : READY;
-}
-
-static bool
-has_kept_head(const AzStream *stream)
-{
-	return stream->queue != NULL && stream->queue->is_kept;
-}
-
-static void
-wake_waiting(AzWindow *window, int64_t now_us)
-{
-	AzStream   *stream;
-	AzStream   *next;
-
-	DL_FOREACH_SAFE2(window->places[WAITING], stream, next, next)
-		put(window, stream, now_us);
-}
-
-/* Consecutive events that may travel in one book. */
-static size_t
-parcel_size(const AzWindow *window, const AzStream *stream)
-{
-	const AzItem *item = stream->queue;
-	size_t		count = 1;
-
-	if (stream->is_alone || item->is_kept)
-		return 1;
-	while (count < window->limits.max_batch && item->queue_next != NULL &&
-		   goes_with(item, item->queue_next))
-	{
-		item = item->queue_next;
-		count++;
-	}
-	return count;
-}
-
-static bool
-goes_with(const AzItem *item, const AzItem *next)
-{
-	return next->event.sequence == item->event.sequence + 1 &&
-		next->due_us == 0 && next->event.depth == item->event.depth &&
-		strcmp(next->event.correlation_id, item->event.correlation_id) == 0 &&
-		az_bytes_equal(next->event.ext, item->event.ext) &&
-		next->aggregate.has_divergence == item->aggregate.has_divergence &&
-		next->aggregate.divergence == item->aggregate.divergence;
-}
-
-static bool
-fill_parcel(AzParcel *parcel, AzStream *stream, size_t count)
-{
-	AzItem	   *item = stream->queue;
-
-	parcel->arena = az_arena_create();
-	if (parcel->arena != NULL)
-		parcel->events = az_arena_array(parcel->arena, count, sizeof(AzEvent));
-	if (parcel->events == NULL)
-	{
-		az_arena_free(parcel->arena);
-		return false;
-	}
-	parcel->stream = stream;
-	parcel->attempt = item->attempts + 1;
-	parcel->stage = item->stage;
-	parcel->trigger.aggregate = item->aggregate;
-	parcel->trigger.events = parcel->events;
-	parcel->trigger.count = count;
-	for (size_t i = 0; i < count; i++, item = item->queue_next)
-	{
-		item->state = ITEM_RUNNING;
-		parcel->events[i] = item->event;
-		parcel->trigger.next_sequence = item->event.sequence + 1;
-	}
-	return true;
 }
 
 /* From now on it is in the table alone. */
@@ -635,24 +353,43 @@ set_aside(AzWindow *window, AzItem *item)
 {
 	AzStream   *stream = item->stream;
 
-	if (stream->queue == item)
+	if (!stream->is_held)
 		stream->held_due_us = item->is_reserved ? 0 : item->due_us;
 	stream->is_held = true;
 	DL_DELETE2(stream->queue, item, queue_previous, queue_next);
-	put(window, stream, 0);
+	az_streams_put(&window->streams, stream, 0);
 }
 
 /* What was read from the table is forgotten there, too. */
 static void
-settle_item(AzWindow *window, AzItem *item)
+settle_items(AzWindow *window, AzStream *stream, size_t count)
 {
-	item->state = ITEM_DONE;
-	DL_DELETE2(item->stream->queue, item, queue_previous, queue_next);
-	if (!item->is_kept)
-		return;
-	DL_APPEND2(window->settled, item, previous, next);
-	/* The next one of it can be read once this one is forgotten. */
-	item->stream->held_due_us = 0;
+	for (size_t i = 0; i < count; i++)
+	{
+		AzItem	   *item = stream->queue;
+
+		item->state = AZ_ITEM_DONE;
+		DL_DELETE2(stream->queue, item, queue_previous, queue_next);
+		if (!item->is_kept)
+			continue;
+		DL_APPEND2(window->settled, item, previous, next);
+		/* The next one of it can be read once this one is forgotten. */
+		stream->held_due_us = 0;
+	}
+}
+
+/* None of it is settled. */
+static void
+take_back(AzStream *stream, bool is_split)
+{
+	AzItem	   *item;
+
+	DL_FOREACH2(stream->queue, item, queue_next)
+	{
+		if (is_split && item->state == AZ_ITEM_RUNNING)
+			stream->alone_to = item->position;
+		item->state = AZ_ITEM_OPEN;
+	}
 }
 
 static void
@@ -667,15 +404,22 @@ fail_item(AzItem *item, int stage, int64_t due_us, const char *message)
 	item->message = az_arena_string(item->arena, message);
 }
 
+/* Its row is to say that it failed again. */
+static bool
+has_changed(const AzStream *stream)
+{
+	return az_streams_has_kept_head(stream) && stream->queue->is_changed;
+}
+
 /* It waits, or stands behind what waits: the cursor may pass it. */
 static bool
 is_blocked(const AzItem *item)
 {
 	const AzStream *stream = item->stream;
 
-	return item->state == ITEM_OPEN &&
-		(stream->place == WAITING || stream->place == HELD ||
-		 has_kept_head(stream));
+	return item->state == AZ_ITEM_OPEN &&
+		(stream->place == AZ_PLACE_WAITING || stream->place == AZ_PLACE_HELD ||
+		 az_streams_has_kept_head(stream));
 }
 
 static void

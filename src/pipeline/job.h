@@ -47,12 +47,10 @@ struct AzJobs
 	uint64_t	commands;		/* answered with OK */
 	uint64_t	rejected;		/* answered otherwise */
 	uint64_t	events;			/* appended */
+	uint64_t	escalations;	/* revocations that an operator is to see */
 };
 
-/*
- * One job.  Pipelines embed it first in a struct of their own; all of it
- * lives in "arena", which is freed with the job.
- */
+/* Embedded first by pipelines; lives in "arena", which is freed with it. */
 struct AzJob
 {
 	AzJobs	   *jobs;
@@ -65,22 +63,16 @@ struct AzJob
 	AzMetadata	metadata;		/* passed on to business logic */
 	AzError		error;			/* how it ended */
 
-	/* Filled by "prepare" where jobs of one aggregate must go one by one. */
-	const AzAggregate *aggregate;
+	const AzAggregate *aggregate;	/* by "prepare": its jobs go one by one */
 
-	/*
-	 * Called once, when the job is over and error says how; not after
-	 * az_job_cancel.  The job is freed when it returns.
-	 */
+	/* Called once, when it is over and before it is freed; not if cancelled. */
 	void		(*done) (AzJob *job);
 	void	   *owner;
 
-	/* The answer of the last call. */
-	AzBytes		answer;
-	AzError		status;
+	AzBytes		answer;			/* of the last call */
+	AzError		status;			/* likewise */
 
-	/* The job that was waited for: only while "finish" is called. */
-	AzJob	   *ended;
+	AzJob	   *ended;			/* waited for; only while "finish" is called */
 
 	/* The driver's own. */
 	struct AzLane *lane;
@@ -116,10 +108,7 @@ extern AzJob *az_job_create(AzJobs *jobs, const AzPipeline *pipeline,
 /* Lets it run from the next az_jobs_run_ready on. */
 extern void az_job_start(AzJob *job);
 
-/*
- * What a step waits for that is neither wish nor call is there: goes on with
- * "finish" of that step.  Only while it waits for that.
- */
+/* Goes on with "finish" of a step that waits for neither wish nor call. */
 extern void az_job_resume(AzJob *job);
 
 /* Others of its aggregate may go on, though it is not over. */
@@ -134,10 +123,7 @@ extern void az_job_cancel(AzJob *job);
 extern AzStepResult az_job_wish(AzJob *job, AzWish *wish,
 								const AzWishKind *kind);
 
-/*
- * Starts a call to business logic at "address"; WAIT, or FAILED.  The answer
- * is in job->answer and job->status when "finish" is called.
- */
+/* Calls business logic at "address": WAIT, or FAILED; see job->answer. */
 extern AzStepResult az_job_call(AzJob *job, const char *address,
 								const char *path, AzBytes message,
 								int64_t timeout_us);

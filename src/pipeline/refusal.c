@@ -2,6 +2,7 @@
 #include "pipeline/refusal.h"
 
 #include "codec/book.h"
+#include "pipeline/replayed.h"
 
 AzStepResult
 az_refusal_make(AzRefusal *refusal, AzJob *job, const AzConflict *conflict,
@@ -25,12 +26,15 @@ az_refusal_file(AzRefusal *refusal, AzJob *job, const AzTarget *target,
 				const PbCommandBook *command)
 {
 	AzDeadLetterWish *letter = &refusal->letter;
+	const char *metadata[AZ_REPLAYED_FIELDS][2];
 	AzMismatch	mismatch = {
 		.rejected = {
 			.command = command,
 			.component = target->component,
 			.component_type = "aggregate",
-			.reason = refusal->error.message
+			.reason = refusal->error.message,
+			.n_metadata = az_replayed_tell(job, metadata),
+			.metadata = (const char *const(*)[2]) metadata
 		},
 		.expected = refusal->conflict.expected,
 		.actual = refusal->conflict.actual,

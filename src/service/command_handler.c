@@ -1,11 +1,12 @@
 /*
- * io.angzarr.v1.CommandHandlerCoordinatorService: commands and facts come in
- * here.
+ * io.angzarr.v1.CommandHandlerCoordinatorService: commands, facts and
+ * notifications come in here.
  */
 #include "service/command_handler.h"
 
 #include "codec/decode.h"
 #include "pipeline/command.h"
+#include "pipeline/compensation.h"
 #include "pipeline/fact.h"
 #include "pipeline/meta.h"
 #include "pipeline/speculate.h"
@@ -21,6 +22,8 @@ static void handle_event(AzServiceCall *call, AzBytes message);
 static void fact_done(AzJob *job);
 static void handle_speculative(AzServiceCall *call, AzBytes message);
 static void speculate_done(AzJob *job);
+static void handle_compensation(AzServiceCall *call, AzBytes message);
+static void compensation_done(AzJob *job);
 static void *take_request(AzServiceCall *call,
 						  const ProtobufCMessageDescriptor *type,
 						  AzBytes message);
@@ -30,6 +33,7 @@ static const AzMethod methods[] = {
 	{.name = "HandleCommand",.message = handle_command},
 	{.name = "HandleEvent",.message = handle_event},
 	{.name = "HandleSyncSpeculative",.message = handle_speculative},
+	{.name = "HandleCompensation",.message = handle_compensation},
 	{NULL}
 };
 
@@ -147,6 +151,34 @@ speculate_done(AzJob *job)
 {
 	job_done(job, az_speculate_response(job),
 			 "send less, or make the limit higher");
+}
+
+static void
+handle_compensation(AzServiceCall *call, AzBytes message)
+{
+	AzError		error = {0};
+	PbCommandRequest *request =
+	take_request(call, &pb_command_request_descriptor, message);
+	AzCompensationJob *compensation;
+
+	if (request == NULL)
+		return;
+	compensation = az_compensation_create(az_services_jobs(call->services),
+										  &error);
+	if (compensation == NULL)
+	{
+		az_service_fail(call, &error);
+		return;
+	}
+	az_compensation_set_request(compensation, request);
+	az_service_begin(call, az_compensation_job(compensation),
+					 compensation_done);
+}
+
+static void
+compensation_done(AzJob *job)
+{
+	job_done(job, az_compensation_response(job), STORED);
 }
 
 /* In the call's arena, which outlives its job; NULL: the call was failed. */

@@ -14,7 +14,7 @@ enum
 /* Parameters of AZ_STATEMENT_READ_OBLIGATIONS. */
 enum
 {
-	BUSY, MOST
+	MOST, BUSY
 };
 
 /* Its results. */
@@ -30,16 +30,10 @@ enum
 	ID, ATTEMPTS, NEXT_ATTEMPT_AT, LAST_ERROR
 };
 
-static bool run_reads(AzDb *db, AzWish **wishes, size_t count,
-					  AzArena *scratch, AzError *error);
-static bool read_entries(AzDb *db, AzOutboxWish *wish, AzArena *scratch,
-						 AzError *error);
-static bool take_entry(AzOutboxEntry *entry, const AzRows *rows, size_t i,
-					   AzArena *arena);
+static void take_entry(AzOutboxEntry *entry, const AzRows *rows, size_t i);
 static bool run_postpones(AzDb *db, AzWish **wishes, size_t count,
 						  AzArena *scratch, AzError *error);
 
-const AzWishKind az_outbox_kind = {"read the outbox", run_reads, NULL};
 const AzWishKind az_postpone_kind = {
 	"postpone obligations", run_postpones, NULL
 };
@@ -87,47 +81,32 @@ az_outbox_close(AzDb *db, int64_t *ids, size_t count, AzArena *scratch,
 						 &closed, error);
 }
 
-/* There is one reader in an engine, so each has its own statement. */
-static bool
-run_reads(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
-		  AzError *error)
+bool
+az_outbox_read(AzDb *db, AzOutboxPage *page, AzArena *arena, AzError *error)
 {
-	for (size_t i = 0; i < count; i++)
-	{
-		if (!read_entries(db, (AzOutboxWish *) wishes[i], scratch, error))
-			return false;
-		wishes[i]->outcome = AZ_WISH_FULFILLED;
-	}
-	return true;
-}
-
-static bool
-read_entries(AzDb *db, AzOutboxWish *wish, AzArena *scratch, AzError *error)
-{
-	AzArena    *arena = wish->wish.arena;
 	AzDbParam  *params = az_columns_create(AZ_STATEMENT_READ_OBLIGATIONS, 1,
-										   scratch);
+										   arena);
 	AzRows		rows;
 
 	if (params == NULL)
 		return az_error_out_of_memory(error);
-	az_columns_set_ints(&params[BUSY], (int64_t *) wish->busy, wish->n_busy);
-	az_columns_set_int(&params[MOST], 0, wish->most);
-	if (!az_db_execute(db, AZ_STATEMENT_READ_OBLIGATIONS, params, scratch,
-					   &rows, error))
+	az_columns_set_ints(&params[BUSY], page->busy, page->n_busy);
+	az_columns_set_int(&params[MOST], 0, page->most);
+	if (!az_db_execute(db, AZ_STATEMENT_READ_OBLIGATIONS, params, arena, &rows,
+					   error))
 		return false;
-	wish->entries = az_arena_array(arena, rows.count, sizeof(AzOutboxEntry));
-	if (wish->entries == NULL)
+	page->entries = az_arena_array(arena, rows.count, sizeof(AzOutboxEntry));
+	if (page->entries == NULL)
 		return az_error_out_of_memory(error);
 	for (size_t i = 0; i < rows.count; i++)
-		if (!take_entry(&wish->entries[i], &rows, i, arena))
-			return az_error_out_of_memory(error);
-	wish->count = rows.count;
+		take_entry(&page->entries[i], &rows, i);
+	page->count = rows.count;
 	return true;
 }
 
-static bool
-take_entry(AzOutboxEntry *entry, const AzRows *rows, size_t i, AzArena *arena)
+/* Its texts stay the rows', which are in the same arena. */
+static void
+take_entry(AzOutboxEntry *entry, const AzRows *rows, size_t i)
 {
 	AzOutboxRow *row = &entry->row;
 	AzBytes		root = az_rows_bytes(rows, i, READ_ROOT);
@@ -138,17 +117,11 @@ take_entry(AzOutboxEntry *entry, const AzRows *rows, size_t i, AzArena *arena)
 	row->depth = (int32_t) az_rows_int(rows, i, READ_DEPTH);
 	if (root.len == AZ_UUID_SIZE)
 		memcpy(row->target.root, root.data, AZ_UUID_SIZE);
-	row->kind = az_arena_string(arena, az_rows_text(rows, i, READ_KIND));
-	row->component = az_arena_string(arena,
-									 az_rows_text(rows, i, READ_COMPONENT));
-	row->target.domain = az_arena_string(arena,
-										 az_rows_text(rows, i, READ_DOMAIN));
-	row->target.edition = az_arena_string(arena,
-										  az_rows_text(rows, i, READ_EDITION));
-	return row->kind != NULL && row->component != NULL &&
-		row->target.domain != NULL && row->target.edition != NULL &&
-		az_arena_copy(arena, az_rows_bytes(rows, i, READ_ENVELOPE),
-					  &row->envelope);
+	row->kind = az_rows_text(rows, i, READ_KIND);
+	row->component = az_rows_text(rows, i, READ_COMPONENT);
+	row->target.domain = az_rows_text(rows, i, READ_DOMAIN);
+	row->target.edition = az_rows_text(rows, i, READ_EDITION);
+	row->envelope = az_rows_bytes(rows, i, READ_ENVELOPE);
 }
 
 static bool

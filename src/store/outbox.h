@@ -36,19 +36,6 @@ typedef struct AzOutboxEntry
 	int64_t		next_attempt_us;	/* since 1970 UTC */
 } AzOutboxEntry;
 
-/* Reads those that are due first, also what is not due yet. */
-typedef struct AzOutboxWish
-{
-	AzWish		wish;			/* must come first */
-	const int64_t *busy;		/* ids that are left out */
-	size_t		n_busy;
-	int			most;			/* entries to be read */
-	AzOutboxEntry *entries;		/* the result, in the job's arena */
-	size_t		count;
-} AzOutboxWish;
-
-extern const AzWishKind az_outbox_kind;
-
 /* Puts one off that could not be delivered; one that is gone stays so. */
 typedef struct AzPostponeWish
 {
@@ -64,6 +51,23 @@ extern const AzWishKind az_postpone_kind;
 /* Records "count" rows, in the open transaction. */
 extern bool az_outbox_record(AzDb *db, const AzOutboxRow *const *rows,
 							 size_t count, AzArena *scratch, AzError *error);
+
+/*
+ * Which are read: those that are due first, also what is not due yet.  The
+ * entries are the result, in the arena that az_outbox_read is given.
+ */
+typedef struct AzOutboxPage
+{
+	int64_t    *busy;			/* ids that are left out */
+	size_t		n_busy;
+	int			most;			/* entries to be read */
+	AzOutboxEntry *entries;
+	size_t		count;
+} AzOutboxPage;
+
+/* Reads in the open transaction. */
+extern bool az_outbox_read(AzDb *db, AzOutboxPage *page, AzArena *arena,
+						   AzError *error);
 
 /* Forgets those with these ids, in the open transaction. */
 extern bool az_outbox_close(AzDb *db, int64_t *ids, size_t count,

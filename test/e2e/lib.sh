@@ -65,6 +65,22 @@ build_drivers() {
 # go_build_in MODULE OUTPUT PACKAGE...
 go_build_in() { (cd "$1" && "$GO" build -o "$2" "${@:3}"); }
 
+# build_with_crash_points: sets AZ_PG and AZ_BIN to where it is installed.
+build_with_crash_points() {
+    local place=$E2E/crash_points
+    make_private_pg
+    mkdir -p "$place/src"
+    if ! cmp -s "$AZ_BUILD/pg/stamp" "$place/pg/stamp"; then
+        rm -rf "$place/pg"
+        cp -al "$AZ_BUILD/pg" "$place/pg"
+    fi
+    tar --exclude='*.o' --exclude='*.d' --exclude=src/gen -cf - \
+        Makefile angzarr.control proto sql/parts src test/unit/unit.mk tools | tar -C "$place/src" -xf -
+    AZ_PG=$place/pg/lib/postgresql/15
+    AZ_BIN=$AZ_PG/bin
+    step crash-build make -C "$place/src" -j2 -s PG_CONFIG="$AZ_BIN/pg_config" COPT=-DAZ_CRASH_POINTS all install
+}
+
 # start NAME PROGRAM ARGUMENT...: starts a service, waits for its ready line; sets STARTED to its
 # address and STARTED_PID.
 start() {

@@ -14,7 +14,7 @@ SELECT lives_ok($$SELECT angzarr.grant_access('angzarr_test_' || l, l)
 CREATE TEMPORARY TABLE expected (name, level) AS VALUES
     ('ack', 'reader'), ('activate', 'admin'), ('append', 'writer'),
     ('append_batch', 'writer'), ('append_once', 'writer'), ('book', 'reader'), ('create_edition', 'writer'),
-    ('delete_edition', 'admin'), ('disable', 'admin'), ('enable', 'admin'),
+    ('delete_dead_letter', 'admin'), ('delete_edition', 'admin'), ('disable', 'admin'), ('enable', 'admin'),
     ('events_as_of', 'reader'), ('events_of', 'reader'), ('forget_processed', 'admin'),
     ('from_json', 'reader'), ('to_json', 'reader'),
     ('grant_access', 'owner'), ('horizon', 'reader'), ('latest_snapshot', 'reader'),
@@ -107,6 +107,8 @@ CREATE TEMPORARY TABLE tries (query, reader, writer, admin) AS VALUES
     ($$SELECT count(*) > 0 FROM angzarr.aggregates$$, 'true', 'true', 'true'),
     ($$SELECT count(*) >= 0 FROM angzarr.workers$$, 'true', 'true', 'true'),
     ($$SELECT count(payload) > 0 FROM angzarr.events_json$$, 'true', 'true', 'true'),
+    ($$SELECT count(payload) = 0 FROM angzarr.dead_letters_json$$, '42501', '42501', 'true'),
+    ($$SELECT angzarr.delete_dead_letter(1)$$, '42501', '42501', 'false'),
     ($$SELECT angzarr.to_json('google.protobuf.Duration', angzarr.from_json('google.protobuf.Duration', '"1s"')) #>> '{}'$$,
      '1s', '1s', '1s'),
     ($$SELECT count(*) > 0 FROM angzarr.events$$, 'true', 'true', 'true'),

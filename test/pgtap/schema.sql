@@ -6,8 +6,8 @@ SELECT tables_are('angzarr', ARRAY[
     '_activations', '_branches', 'components', 'dead_letters', 'descriptors', 'editions', 'events', 'exceptions',
     'inbox', 'inbox_results', 'outbox', 'processed', 'snapshots', 'subscriptions',
     'timers'], 'there are exactly these tables');
-SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'events_json', 'stalled_by', 'subscriptions_lag',
-    'workers'],
+SELECT views_are('angzarr', ARRAY['aggregates', 'branches', 'dead_letters_json', 'events_json', 'stalled_by',
+    'subscriptions_lag', 'workers'],
     'there are exactly these views');
 SELECT sequences_are('angzarr', ARRAY[
     'dead_letters_id_seq', 'events_position_seq', 'inbox_ticket_seq', 'outbox_id_seq',

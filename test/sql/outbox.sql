@@ -7,7 +7,7 @@ SELECT angzarr._record_obligations('{rejection}', '{ship}', '{00000000-0000-0000
     '{order}', '{""}', ARRAY['k-2']::bytea[], ARRAY['\x04']::bytea[], '{0}');
 SELECT kind, component, root, domain, edition, envelope, depth, attempts,
     next_attempt_at <= clock_timestamp() AS is_due
-FROM angzarr._read_obligations('{}', 10);
+FROM angzarr._read_obligations(10, '{}');
 
 -- A key is one through all that was recorded before, too.
 SELECT angzarr._record_obligations('{rejection}', '{other}', '{00000000-0000-0000-0000-000000000009}',
@@ -15,14 +15,14 @@ SELECT angzarr._record_obligations('{rejection}', '{other}', '{00000000-0000-000
 
 -- The busy are left out, and no more are read than asked for.
 SELECT envelope FROM angzarr._read_obligations(
-    ARRAY(SELECT o.id FROM angzarr.outbox AS o WHERE o.kind = 'compensate'), 1);
+    1, ARRAY(SELECT o.id FROM angzarr.outbox AS o WHERE o.kind = 'compensate'));
 
 -- What is put off comes behind the others, and is still told.
 SELECT angzarr._postpone_obligations(
     ARRAY(SELECT o.id FROM angzarr.outbox AS o WHERE o.envelope = '\x01') || 0::bigint, '{3,1}',
     '{2126-01-01 00:00:00+00,2126-01-01 00:00:00+00}', '{"it is down","nobody"}');
 SELECT r.envelope, r.attempts, o.last_error, r.next_attempt_at > clock_timestamp() AS is_later
-FROM angzarr._read_obligations('{}', 10) AS r JOIN angzarr.outbox AS o USING (id);
+FROM angzarr._read_obligations(10, '{}') AS r JOIN angzarr.outbox AS o USING (id);
 
 -- What is delivered goes; what is gone already is no error.
 SELECT angzarr._close_obligations(

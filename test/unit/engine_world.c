@@ -24,6 +24,7 @@
 static void requested(H2Request *request, void *owner);
 static void replay_requested(World *world, H2Request *request);
 static void requested_fact(World *world, H2Request *request);
+static void requested_projection(World *world, H2Request *request);
 static void call_done(void *owner, AzBytes answer, const AzError *status);
 
 World *
@@ -358,6 +359,11 @@ requested(H2Request *request, void *owner)
 		requested_fact(world, request);
 		return;
 	}
+	if (strcmp(path, "/io.angzarr.v1.ProjectorService/Handle") == 0)
+	{
+		requested_projection(world, request);
+		return;
+	}
 	assert_string_equal(path, "/io.angzarr.v1.CommandHandlerService/Handle");
 	world->last = az_decode(&pb_contextual_command_descriptor,
 							h2_message(request), world->arena, NULL);
@@ -389,6 +395,20 @@ requested_fact(World *world, H2Request *request)
 		h2_refuse(request, "12", "no such method");
 	else
 		world->handle_fact(world, request, world->last_fact);
+}
+
+static void
+requested_projection(World *world, H2Request *request)
+{
+	PbProjection projection = PB_PROJECTION_INIT;
+	PbEventBook *events = az_decode(&pb_event_book_descriptor,
+									h2_message(request), world->arena, NULL);
+
+	assert_non_null(events);
+	if (world->project != NULL)
+		world->project(world, request, events);
+	else
+		answer_message(world, request, &projection);
 }
 
 void

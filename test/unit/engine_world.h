@@ -48,6 +48,9 @@ typedef struct World
 	void		(*handle_fact) (struct World *world, H2Request *request,
 								PbFactRequest *facts);
 	PbFactRequest *last_fact;
+	/* How projectors are served; NULL: an empty projection. */
+	void		(*project) (struct World *world, H2Request *request,
+							PbEventBook *events);
 	H2Request  *held;			/* by hold_request */
 } World;
 

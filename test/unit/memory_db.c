@@ -71,6 +71,7 @@ memory_db_register(MemoryDb *memory, MemoryComponent component)
 {
 	must(memory->n_components < MEMORY_DB_MAX_COMPONENTS);
 	memory->components[memory->n_components++] = component;
+	memory_subscribe(memory, &component);
 	memory->generation++;
 }
 
@@ -85,6 +86,7 @@ memory_db_unregister(MemoryDb *memory, const char *name)
 			memory->components[kept++] = memory->components[i];
 	}
 	memory->n_components = kept;
+	memory_unsubscribe(memory, name);
 	memory->generation++;
 }
 
@@ -299,6 +301,32 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_delete_part(memory, params, arena, rows, error);
 		case AZ_STATEMENT_FILE_DEAD_LETTERS:
 			return memory_file_letters(memory, params, arena, rows, error);
+		case AZ_STATEMENT_LIST_DEAD_LETTERS:
+			return memory_list_letters(memory, params, arena, rows, error);
+		case AZ_STATEMENT_FIND_DEAD_LETTER:
+			return memory_find_letter(memory, params, arena, rows, error);
+		case AZ_STATEMENT_DELETE_DEAD_LETTER:
+			return memory_delete_letter(memory, params, arena, rows, error);
+		case AZ_STATEMENT_MARK_REPLAYED:
+			return memory_mark_replayed(memory, params, arena, rows, error);
+		case AZ_STATEMENT_NEXT_SEQUENCE:
+			return memory_next_sequence(memory, params, arena, rows, error);
+		case AZ_STATEMENT_TAKE_LEASES:
+			return memory_take_leases(memory, params, arena, rows, error);
+		case AZ_STATEMENT_DROP_LEASES:
+			return memory_drop_leases(memory, params, arena, rows, error);
+		case AZ_STATEMENT_SUBSCRIPTIONS:
+			return memory_subscriptions(memory, params, arena, rows, error);
+		case AZ_STATEMENT_HELD_STREAMS:
+			return memory_held_streams(memory, params, arena, rows, error);
+		case AZ_STATEMENT_READ_DELIVERIES:
+			return memory_read_deliveries(memory, params, arena, rows, error);
+		case AZ_STATEMENT_READ_HELD:
+			return memory_read_held(memory, params, arena, rows, error);
+		case AZ_STATEMENT_WRITE_CURSORS:
+			return memory_write_cursors(memory, params, arena, rows, error);
+		case AZ_STATEMENT_WRITE_EXCEPTIONS:
+			return memory_write_exceptions(memory, params, arena, rows, error);
 		case AZ_STATEMENT_HORIZON:
 			return memory_horizon(memory, arena, rows, error);
 		case AZ_STATEMENT_READ_LOG:
@@ -331,6 +359,7 @@ commit(AzDb *db, AzArena *arena, AzError *error)
 	forget_touched(memory, true);
 	memory_end_kept(memory, true);
 	memory_end_outbox(memory, true);
+	memory_end_deliveries(memory, true);
 	memory->committed++;
 	return true;
 }
@@ -343,6 +372,7 @@ rollback(AzDb *db)
 	forget_touched(memory, false);
 	memory_end_kept(memory, false);
 	memory_end_outbox(memory, false);
+	memory_end_deliveries(memory, false);
 	memory->rolled_back++;
 }
 

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "codec/event.h"
 #include "db/db.h"
+#include "store/letters.h"
 
 #define MEMORY_DB_MAX_COMPONENTS 16
 
@@ -56,6 +57,9 @@ typedef struct MemoryKept
 	size_t		n_snapshots;
 	size_t		committed_snapshots;
 	AzBytes		letters[64];	/* encoded AngzarrDeadLetter */
+	AzStoredLetter stored[64];	/* the same, as rows; id = index + 1 */
+	bool		is_deleted[64];
+	bool		was_replayed[64];
 	size_t		n_letters;
 	size_t		committed_letters;
 } MemoryKept;
@@ -80,6 +84,39 @@ typedef struct MemoryOutbox
 	MemoryObligation rows[64];	/* in order of recording */
 	size_t		count;
 } MemoryOutbox;
+#define MEMORY_DB_EXCEPTIONS 64
+
+/* A row of angzarr.subscriptions. */
+typedef struct MemorySubscription
+{
+	const char *component;
+	int32_t		epoch;
+	int64_t		position;
+	char		status[16];
+	int			failures;
+	char		last_error[256];
+	int			writes;			/* of its cursor; not in the row */
+} MemorySubscription;
+
+/* A row of angzarr.exceptions. */
+typedef struct MemoryException
+{
+	const char *component;
+	int64_t		position;
+	AzAggregate aggregate;
+	char		state[16];
+	int			attempts;
+	int64_t		due_us;			/* 0 = null */
+	char		last_error[256];
+} MemoryException;
+
+typedef struct MemoryDeliveries
+{
+	MemorySubscription subscriptions[MEMORY_DB_MAX_COMPONENTS];
+	size_t		n_subscriptions;
+	MemoryException exceptions[MEMORY_DB_EXCEPTIONS];
+	size_t		n_exceptions;
+} MemoryDeliveries;
 
 /* A row of angzarr.descriptors; borrowed. */
 typedef struct MemoryFile
@@ -118,6 +155,9 @@ typedef struct MemoryDb
 	char		deleted_edition[80];
 	char		deleted_domain[80];
 
+	/* A component that another engine delivers to, or "". */
+	char		leased_elsewhere[80];
+
 	/* Counters; a test may set them back. */
 	int			begun;
 	int			committed;
@@ -146,6 +186,8 @@ typedef struct MemoryDb
 	MemoryOutbox outbox;		/* likewise; what the open transaction sees */
 	MemoryOutbox committed_outbox;
 	int64_t		outbox_id;		/* drawn last */
+	MemoryDeliveries deliveries;
+	MemoryDeliveries committed_deliveries;
 	struct MemoryStream *first; /* of all of them */
 	struct MemoryStream *last;
 	int64_t		n_streams;
@@ -161,7 +203,10 @@ extern void memory_db_free(MemoryDb *memory);
 
 /* ---- what is there before the test; committed at once ---- */
 
-/* Texts must stay.  Raises the generation. */
+/*
+ * Texts must stay.  Raises the generation.  What reacts has a cursor at 0,
+ * until it is unregistered.
+ */
 extern void memory_db_register(MemoryDb *memory, MemoryComponent component);
 extern void memory_db_unregister(MemoryDb *memory, const char *name);
 
@@ -199,7 +244,29 @@ extern void memory_db_put_snapshot(MemoryDb *memory,
 								   const AzAggregate *aggregate,
 								   int64_t sequence, const char *state);
 
+/* Its cursor is set back, or its status set, by somebody else. */
+extern void memory_db_reset(MemoryDb *memory, const char *component,
+							int64_t position);
+extern void memory_db_set_status(MemoryDb *memory, const char *component,
+								 const char *status);
+
+/* An exception that somebody else keeps, of an event that is there. */
+extern MemoryException *memory_db_put_exception(MemoryDb *memory,
+												const char *component,
+												int64_t position,
+												const char *state,
+												int64_t due_us);
+extern void memory_db_end_exception(MemoryDb *memory, const char *component,
+									int64_t position, const char *state);
+
 /* ---- what is there after it ---- */
+
+/* Its cursor, or NULL; what is waiting of an event for it, or NULL. */
+extern MemorySubscription *memory_db_subscription(MemoryDb *memory,
+												  const char *component);
+extern const MemoryException *memory_db_exception(MemoryDb *memory,
+												  const char *component,
+												  int64_t position);
 
 /* The events of an aggregate in order, uncommitted ones too. */
 extern const AzEvent *memory_db_events(MemoryDb *memory,

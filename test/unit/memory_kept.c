@@ -139,7 +139,8 @@ memory_file_letters(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 	{
 		if (memory->kept.n_letters == MOST
 			|| !az_arena_copy(memory->arena, params[PAYLOAD].column.bytes[i],
-							  &memory->kept.letters[memory->kept.n_letters]))
+							  &memory->kept.letters[memory->kept.n_letters])
+			|| !memory_keep_letter(memory, params, i))
 			return memory_fail(error, "53200");
 		memory->kept.n_letters++;
 	}

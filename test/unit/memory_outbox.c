@@ -124,14 +124,14 @@ read_rows(MemoryDb *memory, const AzDbParam *params, AzArena *arena,
 {
 	const MemoryObligation *found[MOST];
 	size_t		count = 0;
-	size_t		most = (size_t) params[1].column.ints[0];
+	size_t		most = (size_t) params[0].column.ints[0];
 
 	for (size_t i = 0; i < memory->outbox.count; i++)
 	{
 		const MemoryObligation *row = &memory->outbox.rows[i];
 		size_t		at = count;
 
-		if (is_busy(&params[0], row->id))
+		if (is_busy(&params[1], row->id))
 			continue;
 		while (at > 0
 			   && found[at - 1]->next_attempt_us > row->next_attempt_us)

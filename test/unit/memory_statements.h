@@ -91,6 +91,24 @@ extern bool memory_keep_snapshots(MemoryDb *memory, const AzDbParam *params,
 								  AzError *error);
 extern bool memory_file_letters(MemoryDb *memory, const AzDbParam *params,
 								AzArena *arena, AzRows *rows, AzError *error);
+
+/* Dead letters once they are filed, in memory_letters.c. */
+extern bool memory_keep_letter(MemoryDb *memory, const AzDbParam *params,
+							   size_t row);
+extern bool memory_list_letters(MemoryDb *memory, const AzDbParam *params,
+								AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_find_letter(MemoryDb *memory, const AzDbParam *params,
+							   AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_delete_letter(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows,
+								 AzError *error);
+extern bool memory_mark_replayed(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows,
+								 AzError *error);
+extern bool memory_next_sequence(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows,
+								 AzError *error);
+
 extern bool memory_branch_states(MemoryDb *memory, AzStatementId statement,
 								 const AzDbParam *params, AzArena *arena,
 								 AzRows *rows, AzError *error);
@@ -103,6 +121,27 @@ extern bool memory_outbox(MemoryDb *memory, AzStatementId statement,
 						  const AzDbParam *params, AzArena *arena,
 						  AzRows *rows, AzError *error);
 extern void memory_end_outbox(MemoryDb *memory, bool keep);
+/* Subscriptions, in memory_deliveries.c. */
+extern bool memory_take_leases(MemoryDb *memory, const AzDbParam *params,
+							   AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_drop_leases(MemoryDb *memory, const AzDbParam *params,
+							   AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_subscriptions(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_held_streams(MemoryDb *memory, const AzDbParam *params,
+								AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_read_deliveries(MemoryDb *memory, const AzDbParam *params,
+								   AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_read_held(MemoryDb *memory, const AzDbParam *params,
+							 AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_write_cursors(MemoryDb *memory, const AzDbParam *params,
+								 AzArena *arena, AzRows *rows, AzError *error);
+extern bool memory_write_exceptions(MemoryDb *memory, const AzDbParam *params,
+									AzArena *arena, AzRows *rows, AzError *error);
+extern void memory_subscribe(MemoryDb *memory,
+							 const MemoryComponent *component);
+extern void memory_unsubscribe(MemoryDb *memory, const char *component);
+extern void memory_end_deliveries(MemoryDb *memory, bool keep);
 
 /* Root, domain and edition are the first three parameters of most. */
 extern AzAggregate memory_aggregate(const AzDbParam *params, size_t row);

@@ -1,9 +1,13 @@
-// Command client sends one command to an order, or shows its events.
+// Command client sends one command to an order, or to an inventory or a payment
+// of the shop, or shows its events.
 //
 //	client send -key 1001 CreateOrder '{"customerId": "alice"}'
 //	client send -key 1001 -sequence 1 AddItem '{"sku": "tea", "quantity": 2}'
 //	client book -key 1001
+//	client send -key tea AddStock '{"sku": "tea", "quantity": 100}'
+//	client book -domain inventory -key tea
 //
+// A command belongs to one domain, so the client knows which one.
 // It prints the answer as JSON. A call that fails ends it with status 1 and
 // prints the gRPC code, the message and the reason on standard error.
 package main
@@ -16,6 +20,7 @@ import (
 	"os"
 	"time"
 
+	"angzarr.io/examples/shop"
 	angzarrv1 "angzarr.io/proto/angzarr/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -74,10 +79,10 @@ func run(args []string) error {
 	return nil
 }
 
-// send sends a command. With -sequence it holds only if the order is exactly
-// there; without, the order's own rules decide alone.
+// send sends a command. With -sequence it holds only if the aggregate is
+// exactly there; without, its own rules decide alone.
 func send(ctx context.Context, connection *grpc.ClientConn, o *options) (proto.Message, error) {
-	command, err := commandFromJSON(o.args)
+	command, domain, err := commandFromJSON(o.args)
 	if err != nil {
 		return nil, err
 	}
@@ -93,14 +98,14 @@ func send(ctx context.Context, connection *grpc.ClientConn, o *options) (proto.M
 	}
 	return angzarrv1.NewCommandHandlerCoordinatorServiceClient(connection).HandleCommand(ctx,
 		&angzarrv1.CommandRequest{Command: &angzarrv1.CommandBook{
-			Cover: o.cover(),
+			Cover: o.cover(domain),
 			Pages: []*angzarrv1.CommandPage{page},
 		}})
 }
 
-// book asks for the events of an order, all or a range of them.
+// book asks for the events of an aggregate, all or a range of them.
 func book(ctx context.Context, connection *grpc.ClientConn, o *options) (proto.Message, error) {
-	query := &angzarrv1.Query{Cover: o.cover()}
+	query := &angzarrv1.Query{Cover: o.cover(o.domain)}
 	if o.from >= 0 || o.to >= 0 {
 		wanted := &angzarrv1.SequenceRange{}
 		if o.from >= 0 {
@@ -132,10 +137,10 @@ func describe(err error) string {
 
 // options are what the command line says.
 type options struct {
-	server, key, root, correlationID, traceparent string
-	timeout                                       time.Duration
-	sequence, from, to                            int64
-	args                                          []string
+	server, domain, key, root, correlationID, traceparent string
+	timeout                                               time.Duration
+	sequence, from, to                                    int64
+	args                                                  []string
 }
 
 func parseOptions(verb string, args []string) (*options, error) {
@@ -143,8 +148,9 @@ func parseOptions(verb string, args []string) (*options, error) {
 	flags := flag.NewFlagSet("client "+verb, flag.ExitOnError)
 	flags.StringVar(&o.server, "server", "localhost:1310", "`host:port` of Angzarr")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "give up after this time")
-	flags.StringVar(&o.key, "key", "", "your own name of the order")
-	flags.StringVar(&o.root, "root", "", "`uuid` of the order, instead of a key")
+	flags.StringVar(&o.key, "key", "", "your own name of it")
+	flags.StringVar(&o.domain, "domain", "order", "book: the domain it is of")
+	flags.StringVar(&o.root, "root", "", "its `uuid`, instead of a key")
 	flags.StringVar(&o.correlationID, "correlation-id", "", "`id` that the events keep")
 	flags.StringVar(&o.traceparent, "traceparent", "", "W3C trace context to send along")
 	flags.Int64Var(&o.sequence, "sequence", -1, "send: the next sequence you expect")
@@ -156,8 +162,10 @@ func parseOptions(verb string, args []string) (*options, error) {
 	if (o.key == "") == (o.root == "") {
 		return nil, errors.New("give either -key or -root")
 	}
-	if _, err := rootOf(o); err != nil {
-		return nil, err
+	if o.root != "" {
+		if _, err := shop.ParseUUID(o.root); err != nil {
+			return nil, err
+		}
 	}
 	o.args = flags.Args()
 	return o, nil

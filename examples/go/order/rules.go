@@ -4,8 +4,7 @@
 package main
 
 import (
-	"fmt"
-
+	"angzarr.io/examples/shop"
 	orderv1 "angzarr.io/proto/shop/order/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -16,20 +15,19 @@ const (
 	maxItems      = 100
 )
 
-// Rejection is a broken rule: a word for programs and a sentence for people.
-type Rejection struct {
-	Reason  string
-	Message string
-}
-
-func (r *Rejection) Error() string { return r.Message }
-
-func reject(reason, format string, args ...any) error {
-	return &Rejection{Reason: reason, Message: fmt.Sprintf(format, args...)}
+var rules = shop.Rules[*orderv1.OrderState]{
+	Domain:   "order",
+	NewState: func() *orderv1.OrderState { return &orderv1.OrderState{} },
+	Decide:   decide,
+	Apply:    apply,
+	Rejected: rejected,
+	Undo: map[string]func(*orderv1.OrderState, string, string) ([]proto.Message, error){
+		"shop.order.v1.ConfirmOrder": undoConfirmation,
+	},
 }
 
 // decide returns the events that command causes in an order that is in state.
-// A command that breaks a rule is answered with a *Rejection.
+// A command that breaks a rule is answered with a *shop.Rejection.
 func decide(state *orderv1.OrderState, command proto.Message) ([]proto.Message, error) {
 	switch c := command.(type) {
 	case *orderv1.CreateOrder:
@@ -40,10 +38,12 @@ func decide(state *orderv1.OrderState, command proto.Message) ([]proto.Message, 
 		return changeShippingAddress(state, c)
 	case *orderv1.SubmitOrder:
 		return submit(state)
+	case *orderv1.ConfirmOrder:
+		return confirm(state)
 	case *orderv1.CancelOrder:
 		return cancel(state, c)
 	}
-	return nil, unknown(command, "command")
+	return nil, shop.Unknown(command, "command")
 }
 
 // apply changes state to what it is after event.
@@ -58,11 +58,13 @@ func apply(state *orderv1.OrderState, event proto.Message) error {
 		state.ShippingAddress = e.ShippingAddress
 	case *orderv1.OrderSubmitted:
 		state.Status = orderv1.OrderStatus_ORDER_STATUS_SUBMITTED
+	case *orderv1.OrderConfirmed:
+		state.Status = orderv1.OrderStatus_ORDER_STATUS_CONFIRMED
 	case *orderv1.OrderCancelled:
 		state.Status = orderv1.OrderStatus_ORDER_STATUS_CANCELLED
 		state.CancelReason = e.Reason
 	default:
-		return unknown(event, "event")
+		return shop.Unknown(event, "event")
 	}
 	return nil
 }
@@ -79,13 +81,13 @@ func applyItemAdded(state *orderv1.OrderState, event *orderv1.ItemAdded) {
 
 func create(state *orderv1.OrderState, c *orderv1.CreateOrder) ([]proto.Message, error) {
 	if state.Status != orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED {
-		return nil, reject("ORDER_ALREADY_CREATED",
+		return nil, shop.Reject("ORDER_ALREADY_CREATED",
 			`the order was already created, for customer "%s"`, state.CustomerId)
 	}
 	if c.CustomerId == "" {
-		return nil, reject("CUSTOMER_ID_EMPTY", "customer_id must not be empty")
+		return nil, shop.Reject("CUSTOMER_ID_EMPTY", "customer_id must not be empty")
 	}
-	return events(&orderv1.OrderCreated{CustomerId: c.CustomerId})
+	return shop.Events(&orderv1.OrderCreated{CustomerId: c.CustomerId})
 }
 
 func addItem(state *orderv1.OrderState, c *orderv1.AddItem) ([]proto.Message, error) {
@@ -93,20 +95,20 @@ func addItem(state *orderv1.OrderState, c *orderv1.AddItem) ([]proto.Message, er
 		return nil, err
 	}
 	if c.Sku == "" {
-		return nil, reject("SKU_EMPTY", "sku must not be empty")
+		return nil, shop.Reject("SKU_EMPTY", "sku must not be empty")
 	}
 	if c.Quantity == 0 {
-		return nil, reject("QUANTITY_ZERO", `quantity of "%s" must be at least 1`, c.Sku)
+		return nil, shop.Reject("QUANTITY_ZERO", `quantity of "%s" must be at least 1`, c.Sku)
 	}
 	if c.UnitPriceCents < 0 || c.UnitPriceCents > maxPriceCents {
-		return nil, reject("PRICE_OUT_OF_RANGE",
+		return nil, shop.Reject("PRICE_OUT_OF_RANGE",
 			`unit_price_cents of "%s" must be from 0 to %d, not %d`,
 			c.Sku, maxPriceCents, c.UnitPriceCents)
 	}
 	if err := requireRoomFor(state, c); err != nil {
 		return nil, err
 	}
-	return events(&orderv1.ItemAdded{
+	return shop.Events(&orderv1.ItemAdded{
 		Sku:            c.Sku,
 		Quantity:       c.Quantity,
 		UnitPriceCents: c.UnitPriceCents,
@@ -125,14 +127,14 @@ func changeShippingAddress(state *orderv1.OrderState, c *orderv1.ChangeShippingA
 		{"country", address.GetCountry()},
 	} {
 		if required.value == "" {
-			return nil, reject("ADDRESS_INCOMPLETE",
+			return nil, shop.Reject("ADDRESS_INCOMPLETE",
 				"shipping_address.%s must not be empty", required.name)
 		}
 	}
 	if proto.Equal(address, state.ShippingAddress) {
 		return nil, nil
 	}
-	return events(&orderv1.ShippingAddressChanged{ShippingAddress: address})
+	return shop.Events(&orderv1.ShippingAddressChanged{ShippingAddress: address})
 }
 
 func submit(state *orderv1.OrderState) ([]proto.Message, error) {
@@ -140,21 +142,33 @@ func submit(state *orderv1.OrderState) ([]proto.Message, error) {
 		return nil, err
 	}
 	if len(state.Items) == 0 {
-		return nil, reject("ORDER_EMPTY", "an empty order cannot be submitted")
+		return nil, shop.Reject("ORDER_EMPTY", "an empty order cannot be submitted")
 	}
 	if state.ShippingAddress == nil {
-		return nil, reject("ADDRESS_MISSING",
+		return nil, shop.Reject("ADDRESS_MISSING",
 			"an order without a shipping address cannot be submitted")
 	}
 	var total int64
 	for _, item := range state.Items {
 		total += int64(item.Quantity) * item.UnitPriceCents
 	}
-	return events(&orderv1.OrderSubmitted{
+	return shop.Events(&orderv1.OrderSubmitted{
 		CustomerId:      state.CustomerId,
 		TotalCents:      total,
 		ShippingAddress: state.ShippingAddress,
+		Items:           state.Items,
 	})
+}
+
+func confirm(state *orderv1.OrderState) ([]proto.Message, error) {
+	if err := requireAlive(state); err != nil {
+		return nil, err
+	}
+	if state.Status != orderv1.OrderStatus_ORDER_STATUS_SUBMITTED {
+		return nil, shop.Reject("ORDER_NOT_SUBMITTED",
+			"an order that was not submitted is not confirmed")
+	}
+	return shop.Events(&orderv1.OrderConfirmed{})
 }
 
 func cancel(state *orderv1.OrderState, c *orderv1.CancelOrder) ([]proto.Message, error) {
@@ -162,17 +176,37 @@ func cancel(state *orderv1.OrderState, c *orderv1.CancelOrder) ([]proto.Message,
 		return nil, err
 	}
 	if c.Reason == "" {
-		return nil, reject("REASON_EMPTY", "reason must not be empty")
+		return nil, shop.Reject("REASON_EMPTY", "reason must not be empty")
 	}
-	return events(&orderv1.OrderCancelled{Reason: c.Reason})
+	return shop.Events(&orderv1.OrderCancelled{Reason: c.Reason})
+}
+
+// rejected: something that the submission of this order caused was rejected.
+func rejected(state *orderv1.OrderState, reason string) ([]proto.Message, error) {
+	switch state.Status {
+	case orderv1.OrderStatus_ORDER_STATUS_SUBMITTED:
+		return shop.Events(&orderv1.OrderCancelled{Reason: reason})
+	case orderv1.OrderStatus_ORDER_STATUS_CANCELLED:
+		return nil, nil
+	}
+	return nil, &shop.TooLate{Message: "only a submitted order is cancelled for this: " + reason}
+}
+
+func undoConfirmation(state *orderv1.OrderState, _, reason string) ([]proto.Message, error) {
+	if state.Status != orderv1.OrderStatus_ORDER_STATUS_CONFIRMED {
+		return nil, nil
+	}
+	return shop.Events(&orderv1.OrderCancelled{Reason: reason})
 }
 
 func requireAlive(state *orderv1.OrderState) error {
 	switch state.Status {
 	case orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED:
-		return reject("ORDER_NOT_CREATED", "the order has not been created")
+		return shop.Reject("ORDER_NOT_CREATED", "the order has not been created")
 	case orderv1.OrderStatus_ORDER_STATUS_CANCELLED:
-		return reject("ORDER_CANCELLED", "the order was cancelled: %s", state.CancelReason)
+		return shop.Reject("ORDER_CANCELLED", "the order was cancelled: %s", state.CancelReason)
+	case orderv1.OrderStatus_ORDER_STATUS_CONFIRMED:
+		return shop.Reject("ORDER_CONFIRMED", "the order was already confirmed")
 	}
 	return nil
 }
@@ -182,7 +216,7 @@ func requireOpen(state *orderv1.OrderState) error {
 		return err
 	}
 	if state.Status == orderv1.OrderStatus_ORDER_STATUS_SUBMITTED {
-		return reject("ORDER_SUBMITTED", "the order was already submitted")
+		return shop.Reject("ORDER_SUBMITTED", "the order was already submitted")
 	}
 	return nil
 }
@@ -191,17 +225,17 @@ func requireRoomFor(state *orderv1.OrderState, c *orderv1.AddItem) error {
 	quantity := uint64(c.Quantity)
 	held := findItem(state, c.Sku)
 	if held == nil && len(state.Items) >= maxItems {
-		return reject("ORDER_FULL", "an order holds at most %d different items", maxItems)
+		return shop.Reject("ORDER_FULL", "an order holds at most %d different items", maxItems)
 	}
 	if held != nil {
 		if held.UnitPriceCents != c.UnitPriceCents {
-			return reject("PRICE_DIFFERS", `"%s" is already in the order at %d cents, not %d`,
+			return shop.Reject("PRICE_DIFFERS", `"%s" is already in the order at %d cents, not %d`,
 				c.Sku, held.UnitPriceCents, c.UnitPriceCents)
 		}
 		quantity += uint64(held.Quantity)
 	}
 	if quantity > maxQuantity {
-		return reject("QUANTITY_TOO_LARGE", `an order holds at most %d of "%s", not %d`,
+		return shop.Reject("QUANTITY_TOO_LARGE", `an order holds at most %d of "%s", not %d`,
 			maxQuantity, c.Sku, quantity)
 	}
 	return nil
@@ -214,8 +248,4 @@ func findItem(state *orderv1.OrderState, sku string) *orderv1.Item {
 		}
 	}
 	return nil
-}
-
-func events(list ...proto.Message) ([]proto.Message, error) {
-	return list, nil
 }

@@ -1,76 +1,18 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 
+	"angzarr.io/examples/shop"
+	"angzarr.io/examples/shop/shoptest"
 	orderv1 "angzarr.io/proto/shop/order/v1"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// row is one line of order_rules.json: events that happened, a command, what
-// must come of it.
-type row struct {
-	Name     string            `json:"name"`
-	Given    []json.RawMessage `json:"given"`
-	When     json.RawMessage   `json:"when"`
-	Then     []json.RawMessage `json:"then"`
-	Rejected []string          `json:"rejected"`
-}
-
 func TestEveryRuleOfTheTableHolds(t *testing.T) {
-	text, err := os.ReadFile("../../order_rules.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []row
-	if err := json.Unmarshal(text, &rows); err != nil {
-		t.Fatal(err)
-	}
-	if len(rows) == 0 {
-		t.Fatal("the table is empty")
-	}
-	for _, r := range rows {
-		r := r
-		t.Run(r.Name, func(t *testing.T) { checkRow(t, &r) })
-	}
-}
-
-func checkRow(t *testing.T, r *row) {
-	state := stateAfter(t, messages(t, r.Given)...)
-	before := proto.Clone(state)
-	decided, err := decide(state, message(t, r.When))
-	if !proto.Equal(state, before) {
-		t.Error("decide changed the state")
-	}
-	if r.Rejected != nil {
-		var rejection *Rejection
-		if !errors.As(err, &rejection) {
-			t.Fatalf("got %v and %v, want a rejection", decided, err)
-		}
-		if rejection.Reason != r.Rejected[0] || rejection.Message != r.Rejected[1] {
-			t.Fatalf("rejected as %q %q, want %q", rejection.Reason, rejection.Message, r.Rejected)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := messages(t, r.Then)
-	if len(decided) != len(want) {
-		t.Fatalf("got %v, want %v", decided, want)
-	}
-	for i := range want {
-		if !proto.Equal(decided[i], want[i]) {
-			t.Errorf("event %d is %v, want %v", i, decided[i], want[i])
-		}
-	}
+	shoptest.CheckTable(t, rules, "order_rules.json")
 }
 
 func TestGoodsAddedTwiceAreOneItem(t *testing.T) {
@@ -95,7 +37,7 @@ func TestTheHundredAndFirstKindOfGoodsIsRefusedAndTheHundredthNot(t *testing.T) 
 		t.Fatal(err)
 	}
 	mustApply(t, state, decided[0])
-	var rejection *Rejection
+	var rejection *shop.Rejection
 	_, err = decide(state, &orderv1.AddItem{Sku: "sku-100", Quantity: 1})
 	if !errors.As(err, &rejection) || rejection.Reason != "ORDER_FULL" {
 		t.Errorf("the next kind is answered with %v", err)
@@ -119,40 +61,4 @@ func mustApply(t *testing.T, state *orderv1.OrderState, event proto.Message) {
 	if err := apply(state, event); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func messages(t *testing.T, list []json.RawMessage) []proto.Message {
-	t.Helper()
-	var all []proto.Message
-	for _, text := range list {
-		all = append(all, message(t, text))
-	}
-	return all
-}
-
-// message makes a message of the domain from its JSON form with "@type".
-func message(t *testing.T, text json.RawMessage) proto.Message {
-	t.Helper()
-	var fields map[string]json.RawMessage
-	var name protoreflect.Name
-	if err := json.Unmarshal(text, &fields); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(fields["@type"], &name); err != nil {
-		t.Fatal(err)
-	}
-	delete(fields, "@type")
-	rest, err := json.Marshal(fields)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kind, err := protoregistry.GlobalTypes.FindMessageByName("shop.order.v1." + protoreflect.FullName(name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := kind.New().Interface()
-	if err := protojson.Unmarshal(rest, made); err != nil {
-		t.Fatal(err)
-	}
-	return made
 }

@@ -1,24 +1,21 @@
 """The rules of an order: what a command does to it, and what an event makes of it.
 
 Nothing here knows gRPC, Angzarr or a database. `decide` answers a command with
-events or raises Rejection; `apply` adds one event to a state.
+events or raises Rejection; `apply` adds one event to a state; `rejected` and
+UNDO say what becomes of the order when something elsewhere went wrong.
 """
 
 import order_pb2 as order
+
+from shop.rules import Rejection, TooLate
+
+DOMAIN = "order"
+State = order.OrderState
 
 MAX_PRICE_CENTS = 100_000_000
 MAX_QUANTITY = 10_000
 MAX_ITEMS = 100
 REQUIRED_IN_ADDRESS = ("recipient", "street", "city", "country")
-
-
-class Rejection(Exception):
-    """A broken rule: a word for programs (`reason`) and a sentence for people."""
-
-    def __init__(self, reason, message):
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
 
 
 def decide(state, command):
@@ -95,8 +92,18 @@ def _submit(state, command):
             customer_id=state.customer_id,
             total_cents=sum(i.quantity * i.unit_price_cents for i in state.items),
             shipping_address=state.shipping_address,
+            items=state.items,
         )
     ]
+
+
+def _confirm(state, command):
+    _require_alive(state)
+    if state.status != order.ORDER_STATUS_SUBMITTED:
+        raise Rejection(
+            "ORDER_NOT_SUBMITTED", "an order that was not submitted is not confirmed"
+        )
+    return [order.OrderConfirmed()]
 
 
 def _cancel(state, command):
@@ -111,6 +118,7 @@ _DECISIONS = {
     order.AddItem: _add_item,
     order.ChangeShippingAddress: _change_shipping_address,
     order.SubmitOrder: _submit,
+    order.ConfirmOrder: _confirm,
     order.CancelOrder: _cancel,
 }
 COMMANDS = tuple(_DECISIONS)
@@ -123,6 +131,8 @@ def _require_alive(state):
         raise Rejection(
             "ORDER_CANCELLED", f"the order was cancelled: {state.cancel_reason}"
         )
+    if state.status == order.ORDER_STATUS_CONFIRMED:
+        raise Rejection("ORDER_CONFIRMED", "the order was already confirmed")
 
 
 def _require_open(state):
@@ -156,6 +166,27 @@ def _find_item(state, sku):
     return next((item for item in state.items if item.sku == sku), None)
 
 
+# ------------------------------------------------------- what went wrong
+
+
+def rejected(state, reason):
+    """Something that the submission of this order caused was rejected."""
+    if state.status == order.ORDER_STATUS_SUBMITTED:
+        return [order.OrderCancelled(reason=reason)]
+    if state.status == order.ORDER_STATUS_CANCELLED:
+        return []
+    raise TooLate(f"only a submitted order is cancelled for this: {reason}")
+
+
+def _undo_confirmation(state, cause, reason):
+    if state.status != order.ORDER_STATUS_CONFIRMED:
+        return []
+    return [order.OrderCancelled(reason=reason)]
+
+
+UNDO = {order.ConfirmOrder: _undo_confirmation}
+
+
 # --------------------------------------------------------------- changes
 
 
@@ -180,6 +211,10 @@ def _submitted(state, event):
     state.status = order.ORDER_STATUS_SUBMITTED
 
 
+def _confirmed(state, event):
+    state.status = order.ORDER_STATUS_CONFIRMED
+
+
 def _cancelled(state, event):
     state.status = order.ORDER_STATUS_CANCELLED
     state.cancel_reason = event.reason
@@ -190,6 +225,7 @@ _CHANGES = {
     order.ItemAdded: _item_added,
     order.ShippingAddressChanged: _shipping_address_changed,
     order.OrderSubmitted: _submitted,
+    order.OrderConfirmed: _confirmed,
     order.OrderCancelled: _cancelled,
 }
 EVENTS = tuple(_CHANGES)

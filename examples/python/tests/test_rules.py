@@ -1,21 +1,70 @@
-"""The rules keep every promise of order_rules.json, and the ones only code can tell."""
+"""The rules keep every promise of the tables, and the ones only code can tell."""
 
-import json
-import pathlib
 import unittest
 
 import order_pb2 as order
-from google.protobuf import json_format
 
+from inventory import rules as inventory_rules
 from order import rules
+from payment import rules as payment_rules
+from shop.rules import Rejection, TooLate
+from tests.helpers import add_tests, message
 
-TABLE = pathlib.Path(__file__).parents[2] / "order_rules.json"
+
+class Table(unittest.TestCase):
+    """Each row: events that happened; a command, or a rejection that the
+    aggregate is told of, or a command to undo; what must come of it."""
+
+    rules = None
+    maxDiff = None
+
+    def of(self, values):
+        return message(values, f"shop.{self.rules.DOMAIN}.v1.")
+
+    def check(self, row):
+        state = self.rules.State()
+        for event in row["given"]:
+            self.rules.apply(state, self.of(event))
+        before = state.SerializeToString()
+        if "rejected" in row:
+            with self.assertRaises(Rejection) as caught:
+                self.ask(state, row)
+            rejection = caught.exception
+            self.assertEqual([rejection.reason, rejection.message], row["rejected"])
+        elif "too_late" in row:
+            with self.assertRaises(TooLate) as late:
+                self.ask(state, row)
+            self.assertEqual(str(late.exception), row["too_late"])
+        else:
+            expected = [self.of(event) for event in row["then"]]
+            self.assertEqual(self.ask(state, row), expected)
+        self.assertEqual(state.SerializeToString(), before, "the state was changed")
+
+    def ask(self, state, row):
+        if "told" in row:
+            return self.rules.rejected(state, row["told"])
+        if "undo" in row:
+            command, cause, reason = row["undo"]
+            kind = type(self.of({"@type": command}))
+            return self.rules.UNDO[kind](state, cause, reason)
+        return self.rules.decide(state, self.of(row["when"]))
 
 
-def message(values):
-    """A message of the domain from its JSON form with "@type"."""
-    fields = {name: value for name, value in values.items() if name != "@type"}
-    return json_format.ParseDict(fields, getattr(order, values["@type"])())
+class OrderTable(Table):
+    rules = rules
+
+
+class InventoryTable(Table):
+    rules = inventory_rules
+
+
+class PaymentTable(Table):
+    rules = payment_rules
+
+
+add_tests(OrderTable, "order_rules.json", Table.check)
+add_tests(InventoryTable, "inventory_rules.json", Table.check)
+add_tests(PaymentTable, "payment_rules.json", Table.check)
 
 
 def state_after(events):
@@ -23,36 +72,6 @@ def state_after(events):
     for event in events:
         rules.apply(state, event)
     return state
-
-
-class TableOfRules(unittest.TestCase):
-    """Each row: events that happened, a command, what must come of it."""
-
-    def check(self, row):
-        state = state_after(message(event) for event in row["given"])
-        before = state.SerializeToString()
-        command = message(row["when"])
-        if "rejected" in row:
-            with self.assertRaises(rules.Rejection) as caught:
-                rules.decide(state, command)
-            rejection = caught.exception
-            self.assertEqual([rejection.reason, rejection.message], row["rejected"])
-        else:
-            events = rules.decide(state, command)
-            self.assertEqual(events, [message(event) for event in row["then"]])
-        self.assertEqual(state.SerializeToString(), before, "decide changed the state")
-
-
-def add_rows():
-    rows = json.loads(TABLE.read_text())
-    for row in rows:
-        name = "test_" + row["name"].replace(" ", "_")
-        if hasattr(TableOfRules, name):
-            raise ValueError(f'two rows are named "{row["name"]}"')
-        setattr(TableOfRules, name, lambda self, row=row: self.check(row))
-
-
-add_rows()
 
 
 class State(unittest.TestCase):
@@ -88,7 +107,7 @@ class State(unittest.TestCase):
             rules.apply(state, order.ItemAdded(sku=f"sku-{number}", quantity=1))
         (event,) = rules.decide(state, order.AddItem(sku="sku-99", quantity=1))
         rules.apply(state, event)
-        with self.assertRaises(rules.Rejection) as caught:
+        with self.assertRaises(Rejection) as caught:
             rules.decide(state, order.AddItem(sku="sku-100", quantity=1))
         self.assertEqual(caught.exception.reason, "ORDER_FULL")
         more = rules.decide(state, order.AddItem(sku="sku-99", quantity=1))

@@ -1,50 +1,25 @@
 """The service answers over real gRPC what Angzarr's contract asks of it."""
 
 import unittest
-from concurrent import futures
 
 import grpc
 import order_pb2 as order
 from angzarr_v1 import command_handler_pb2 as handler
-from angzarr_v1 import command_handler_pb2_grpc, types_pb2
-from google_rpc import error_details_pb2, status_pb2
+from angzarr_v1 import types_pb2
 
-from order.service import OrderService
+from order import rules
+from tests.helpers import contextual, pack_events, refused, serve_aggregate
 
 
 class Service(unittest.TestCase):
     def setUp(self):
-        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
-        command_handler_pb2_grpc.add_CommandHandlerServiceServicer_to_server(
-            OrderService(snapshot_every=3), self.server
-        )
-        port = self.server.add_insecure_port("localhost:0")
-        self.server.start()
-        self.addCleanup(lambda: self.server.stop(None).wait())
-        channel = grpc.insecure_channel(f"localhost:{port}")
-        self.addCleanup(channel.close)
-        self.stub = command_handler_pb2_grpc.CommandHandlerServiceStub(channel)
+        self.stub = serve_aggregate(self, rules, snapshot_every=3)
 
     def handle(self, *commands, events=(), snapshot=None):
-        request = handler.ContextualCommand()
-        pack_events(request.events.pages, events)
-        if snapshot is not None:
-            request.events.snapshot.state.Pack(snapshot)
-        for command in commands:
-            request.command.pages.add().command.Pack(command)
-        return self.stub.Handle(request, timeout=5)
+        return self.stub.Handle(contextual(commands, events, snapshot), timeout=5)
 
     def refused(self, call):
-        with self.assertRaises(grpc.RpcError) as caught:
-            call()
-        error = caught.exception
-        trailers = dict(error.trailing_metadata())
-        status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
-        self.assertEqual(status.code, error.code().value[0])
-        self.assertEqual(status.message, error.details())
-        info = error_details_pb2.ErrorInfo()
-        self.assertTrue(status.details[0].Unpack(info))
-        return error.code(), error.details(), info
+        return refused(self, call)
 
     def test_an_accepted_command_is_answered_with_its_events(self):
         answer = self.handle(order.CreateOrder(customer_id="alice"))
@@ -146,11 +121,6 @@ class Service(unittest.TestCase):
         with self.assertRaises(grpc.RpcError) as caught:
             self.stub.HandleFact(handler.FactRequest(), timeout=5)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-
-
-def pack_events(pages, events):
-    for event in events:
-        pages.add().event.Pack(event)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"testing"
+
+	"angzarr.io/examples/shop/shoptest"
+)
+
+func TestEveryRuleOfTheTableHolds(t *testing.T) {
+	shoptest.CheckTable(t, rules, "inventory_rules.json")
+}

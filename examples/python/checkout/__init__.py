@@ -1,0 +1,1 @@
+"""The process manager "checkout": from a submitted order to a confirmed one."""

@@ -1,0 +1,1 @@
+"""The saga "order-fulfillment": what is ordered is reserved."""

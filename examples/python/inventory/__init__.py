@@ -1,0 +1,1 @@
+"""The inventory domain as a service that Angzarr calls."""

@@ -1,0 +1,1 @@
+"""The payment domain as a service that Angzarr calls."""

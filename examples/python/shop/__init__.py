@@ -1,0 +1,1 @@
+"""What the services of the shop have in common: how Angzarr calls them."""

@@ -1,0 +1,1 @@
+"""The projector "order-summary": a table with a row for each order."""

@@ -1,0 +1,200 @@
+/*
+ * The outbox: a source of jobs, one for each attempt to deliver.
+ *
+ * A row that is being delivered is left out of the next look, by its id; when
+ * the attempt is over it is closed or put off, and the next look sees it as
+ * it is then.
+ */
+#include "engine/outbox.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pipeline/obligation.h"
+#include "store/outbox.h"
+
+#define RETRY_US 1000000		/* after the database failed */
+
+static bool look(AzOutbox *outbox, AzOutboxPage *page, AzError *error);
+static void start_due(AzOutbox *outbox, const AzOutboxPage *page);
+static bool start(AzOutbox *outbox, const AzOutboxEntry *entry,
+				  AzError *error);
+static void attempt_done(AzJob *job);
+static void wait_for(AzOutbox *outbox, int64_t wait_us);
+static void complain(AzOutbox *outbox, const AzError *error);
+static void look_due(AzTimer *timer);
+
+bool
+az_outbox_init(AzOutbox *outbox, AzDb *db, AzJobs *jobs, int64_t poll_us)
+{
+	memset(outbox, 0, sizeof(*outbox));
+	outbox->db = db;
+	outbox->jobs = jobs;
+	outbox->poll_us = poll_us;
+	outbox->timer.due = look_due;
+	outbox->timer.owner = outbox;
+	outbox->is_due = true;
+	outbox->scratch = az_arena_create();
+	return outbox->scratch != NULL;
+}
+
+void
+az_outbox_free(AzOutbox *outbox)
+{
+	if (outbox->jobs != NULL)
+		az_outbox_stop(outbox);
+	az_arena_free(outbox->scratch);
+	memset(outbox, 0, sizeof(*outbox));
+}
+
+void
+az_outbox_stop(AzOutbox *outbox)
+{
+	outbox->is_stopped = true;
+	az_loop_stop_timer(outbox->jobs->loop, &outbox->timer);
+	while (outbox->n_running > 0)
+		az_job_cancel(outbox->running[--outbox->n_running]);
+}
+
+/* Every engine does, as long as none has a lease that keeps the others off. */
+bool
+az_outbox_may_run(const AzOutbox *outbox)
+{
+	return !outbox->is_stopped;
+}
+
+/* Before the components are read nobody could be found to deliver to. */
+bool
+az_outbox_wants_turn(const AzOutbox *outbox)
+{
+	if (!az_outbox_may_run(outbox) ||
+		!az_catalog_was_read(outbox->jobs->catalog) ||
+		outbox->n_running == AZ_OUTBOX_BUSY)
+		return false;
+	return outbox->is_due || (outbox->jobs->outbox_news && !outbox->failed);
+}
+
+void
+az_outbox_turn(AzOutbox *outbox)
+{
+	AzOutboxPage page = {
+		.busy = outbox->ids,
+		.n_busy = outbox->n_running,
+		.most = AZ_OUTBOX_BUSY - (int) outbox->n_running
+	};
+	AzError		error = {0};
+
+	if (!az_outbox_wants_turn(outbox))
+		return;
+	/* Before the look: what is recorded from now on makes us look again. */
+	outbox->jobs->outbox_news = false;
+	outbox->is_due = false;
+	if (look(outbox, &page, &error))
+	{
+		outbox->failed = false;
+		start_due(outbox, &page);
+	}
+	else
+		complain(outbox, &error);
+	az_arena_reset(outbox->scratch);
+}
+
+static bool
+look(AzOutbox *outbox, AzOutboxPage *page, AzError *error)
+{
+	if (!az_db_begin(outbox->db, outbox->scratch, error))
+		return false;
+	if (az_outbox_read(outbox->db, page, outbox->scratch, error))
+		return az_db_commit(outbox->db, outbox->scratch, error);
+	az_db_rollback(outbox->db);
+	return false;
+}
+
+static void
+start_due(AzOutbox *outbox, const AzOutboxPage *page)
+{
+	int64_t		now_us = az_clock_wall_us();
+	int64_t		wait_us = outbox->poll_us;
+
+	for (size_t i = 0; i < page->count; i++)
+	{
+		const AzOutboxEntry *entry = &page->entries[i];
+		AzError		error = {0};
+
+		if (entry->next_attempt_us > now_us)
+		{
+			if (entry->next_attempt_us - now_us < wait_us)
+				wait_us = entry->next_attempt_us - now_us;
+			break;
+		}
+		if (!start(outbox, entry, &error))
+		{
+			complain(outbox, &error);
+			return;
+		}
+	}
+	wait_for(outbox, wait_us);
+}
+
+static bool
+start(AzOutbox *outbox, const AzOutboxEntry *entry, AzError *error)
+{
+	AzJob	   *job = az_obligation_create(outbox->jobs, entry, error);
+
+	if (job == NULL)
+		return false;
+	job->done = attempt_done;
+	job->owner = outbox;
+	job->deadline_us = INT64_MAX;
+	outbox->running[outbox->n_running] = job;
+	outbox->ids[outbox->n_running++] = entry->id;
+	az_job_start(job);
+	return true;
+}
+
+/* One that nothing was recorded of is there as before, but not at once. */
+static void
+attempt_done(AzJob *job)
+{
+	AzOutbox   *outbox = job->owner;
+	size_t		i = 0;
+
+	while (outbox->running[i] != job)
+		i++;
+	outbox->n_running--;
+	outbox->running[i] = outbox->running[outbox->n_running];
+	outbox->ids[i] = outbox->ids[outbox->n_running];
+	if (job->error.code != AZ_OK)
+		complain(outbox, &job->error);
+	else if (!outbox->failed)
+		outbox->is_due = true;
+}
+
+static void
+wait_for(AzOutbox *outbox, int64_t wait_us)
+{
+	az_loop_start_timer(outbox->jobs->loop, &outbox->timer,
+						az_clock_monotonic_us() + wait_us);
+}
+
+/* Once, until it goes well again. */
+static void
+complain(AzOutbox *outbox, const AzError *error)
+{
+	if (!outbox->failed)
+		az_log(AZ_LOG_WARNING,
+			   "could not work on the outbox, trying again: %s",
+			   error->message);
+	outbox->failed = true;
+	outbox->is_due = false;
+	wait_for(outbox, RETRY_US);
+}
+
+static void
+look_due(AzTimer *timer)
+{
+	AzOutbox   *outbox = timer->owner;
+
+	outbox->is_due = true;
+}
