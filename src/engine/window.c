@@ -12,6 +12,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "codec/book.h"
 #include "engine/streams.h"
 
 #define RESERVED_LOOK_US 20000	/* at what a request is at */
@@ -334,7 +335,7 @@ az_window_is_settled(const AzWindow *window, const AzAggregate *aggregate,
 	if (window->read_to < position ||
 		!az_aggregate_key(aggregate, scratch, &key))
 		return false;
-	stream = az_map_get(window->streams, key);
+	stream = az_map_get(window->streams.by_key, key);
 	return stream == NULL ||
 		(!stream->is_held &&
 		 (stream->queue == NULL || stream->queue->position > position));

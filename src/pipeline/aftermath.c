@@ -324,15 +324,16 @@ keep_failure(AzAftermath *aftermath, AzJob *job,
 {
 	PbCascadeReactionError error = PB_CASCADE_REACTION_ERROR_INIT;
 
+	error.component = (char *) component->name;
+	error.code = (int32_t) failure->code;
+	error.message = (char *) failure->message;
+	if (aftermath->cascade.error_mode != PB_CASCADE_ERROR_DEAD_LETTER &&
+		!add_error(aftermath, job, &error))
+		return false;
 	if (!is_projector(component) &&
 		(aftermath->cascade.error_mode == PB_CASCADE_ERROR_CONTINUE ||
 		 aftermath->cascade.error_mode == PB_CASCADE_ERROR_DEAD_LETTER))
-	{
-		error.component = (char *) component->name;
-		error.code = (int32_t) failure->code;
-		error.message = (char *) failure->message;
-		return add_error(aftermath, job, &error);
-	}
+		return true;
 	aftermath->is_stopped = true;
 	return aftermath->failure.code != AZ_OK ||
 		az_effect_keep_error(failure, &aftermath->failure, job->arena) ||
@@ -394,4 +395,5 @@ az_aftermath_tell(const AzAftermath *aftermath, AzJob *job,
 	job->error.details = failure->details;
 	az_details_add_pair(&job->error, PERSISTED, stored != NULL ? stored : "",
 						"REACTION_FAILED", job->arena);
+	az_details_rename(&job->error, job->arena);
 }

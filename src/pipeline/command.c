@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "codec/book.h"
+#include "pipeline/aftermath.h"
 #include "pipeline/branch.h"
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
@@ -46,6 +47,8 @@ struct AzCommandJob
 	const AzSnapshot *snapshot;
 	AzReplay	replay;
 	AzCommit	commit;
+	AzAftermath aftermath;
+	AzBook		book;			/* of the new events */
 	PbCommandResponse response;
 };
 
@@ -78,7 +81,11 @@ static AzStepResult take_state(AzJob *job);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
 static AzStepResult overtaken(AzCommandJob *command);
+static bool plan_aftermath(AzCommandJob *command);
+static AzStepResult react(AzJob *job);
+static AzStepResult take_reaction(AzJob *job);
 static AzStepResult answer_new_events(AzCommandJob *command);
+static void fill_book(AzCommandJob *command);
 static AzStepResult answer(AzCommandJob *command, const AzBook *book);
 
 static const AzStep steps[] = {
@@ -96,6 +103,7 @@ static const AzStep steps[] = {
 	{"replay actual", AZ_STEP_REMOTE, call_replay, take_state},
 	{"replay new", AZ_STEP_REMOTE, call_replay, take_state},
 	{"merge and append", AZ_STEP_LOCAL, append_events, take_append},
+	{"react", AZ_STEP_LOCAL, react, take_reaction},
 	{NULL}
 };
 
@@ -126,6 +134,12 @@ az_command_set_origin(AzCommandJob *command, const AzOrigin *origin)
 	command->origin = origin;
 }
 
+const AzAftermath *
+az_command_aftermath(const AzJob *job)
+{
+	return &((const AzCommandJob *) job)->aftermath;
+}
+
 const PbCommandResponse *
 az_command_response(const AzJob *job)
 {
@@ -146,7 +160,7 @@ prepare(AzJob *job)
 	if (az_terms_read(&command->terms, command->request, command->origin,
 					  job) &&
 		az_target_find(&command->target, cover, job) &&
-		az_handler_correlate(job, cover))
+		plan_aftermath(command) && az_handler_correlate(job, cover))
 	{
 		job->aggregate = &command->target.aggregate;
 		return AZ_STEP_NEXT;
@@ -423,6 +437,11 @@ append_events(AzJob *job)
 	append->seen = az_recall_seen(&command->recall, &command->load);
 	if (az_commit_is_empty(&command->commit))
 		return answer_new_events(command);
+	append->reservations = az_aftermath_reserve(&command->aftermath, job,
+												command->events,
+												command->n_events);
+	append->n_reservations = append->reservations != NULL ?
+		command->aftermath.count : 0;
 	return az_commit_start(&command->commit, job);
 }
 
@@ -434,7 +453,7 @@ take_append(AzJob *job)
 	switch (az_commit_finish(&command->commit, job, &command->target))
 	{
 		case AZ_COMMIT_DONE:
-			return answer_new_events(command);
+			return AZ_STEP_NEXT;
 		case AZ_COMMIT_OVERTAKEN:
 			return az_recall_is_to_blame(&command->recall) ?
 				AZ_STEP_RESTART : overtaken(command);
@@ -467,18 +486,58 @@ overtaken(AzCommandJob *command)
 	return AZ_STEP_RESTART;
 }
 
+/* Who is to be waited for; what it causes in turn is told of it. */
+static bool
+plan_aftermath(AzCommandJob *command)
+{
+	AzCascade  *cascade = &command->aftermath.cascade;
+
+	cascade->sync_mode = command->terms.sync_mode;
+	cascade->error_mode = command->request->cascade_error_mode;
+	cascade->depth = command->origin != NULL ? command->origin->cascade_depth : 0;
+	cascade->chain = command->origin != NULL ? command->origin->chain : NULL;
+	return az_aftermath_plan(&command->aftermath, &command->job, &command->target);
+}
+
+static AzStepResult
+react(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result;
+
+	fill_book(command);
+	result = az_aftermath_start(&command->aftermath, job, &command->book);
+
+	return result == AZ_STEP_NEXT ? answer_new_events(command) : result;
+}
+
+static AzStepResult
+take_reaction(AzJob *job)
+{
+	return az_aftermath_take(&((AzCommandJob *) job)->aftermath, job);
+}
+
+/* A client is told of the failure; who caused it asks for it. */
 static AzStepResult
 answer_new_events(AzCommandJob *command)
 {
-	AzBook		book = {
-		.aggregate = command->target.aggregate,
-		.events = command->events,
-		.count = command->n_events,
-		.next_sequence = command->load.book.next_sequence +
-		(int64_t) command->n_events
-	};
+	fill_book(command);
+	if (command->aftermath.failure.code == AZ_OK || command->origin != NULL)
+		return answer(command, &command->book);
+	az_aftermath_tell(&command->aftermath, &command->job, &command->book);
+	return AZ_STEP_FAILED;
+}
 
-	return answer(command, &book);
+static void
+fill_book(AzCommandJob *command)
+{
+	AzBook	   *book = &command->book;
+
+	book->aggregate = command->target.aggregate;
+	book->events = command->events;
+	book->count = command->n_events;
+	book->next_sequence = command->load.book.next_sequence +
+		(int64_t) command->n_events;
 }
 
 /* Cover, the new pages as stored, next_sequence, no snapshot. */
@@ -494,5 +553,9 @@ answer(AzCommandJob *command, const AzBook *book)
 		return AZ_STEP_FAILED;
 	pb_command_response_init(&command->response);
 	command->response.events = events;
+	command->response.projections = command->aftermath.projections;
+	command->response.n_projections = command->aftermath.n_projections;
+	command->response.reaction_errors = command->aftermath.errors;
+	command->response.n_reaction_errors = command->aftermath.n_errors;
 	return AZ_STEP_END;
 }

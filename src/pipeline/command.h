@@ -2,6 +2,7 @@
 #ifndef AZ_PIPELINE_COMMAND_H
 #define AZ_PIPELINE_COMMAND_H
 
+#include "pipeline/aftermath.h"
 #include "pipeline/terms.h"
 
 /*
@@ -19,6 +20,8 @@ extern void az_command_set_request(AzCommandJob *command,
 /* Before it starts: a reaction's command and not a client's; must stay. */
 extern void az_command_set_origin(AzCommandJob *command,
 								  const AzOrigin *origin);
+/* What came of its events, while it waited; of one that is a reaction's. */
+extern const AzAftermath *az_command_aftermath(const AzJob *job);
 extern const PbCommandResponse *az_command_response(const AzJob *job);
 
 extern const AzPipeline az_command_pipeline;

@@ -132,11 +132,13 @@ prepare(AzJob *job)
 	const PbCommandRequest *request = compensation->request;
 
 	if (!validate(compensation) || !read_key(compensation) ||
-		!az_terms_mode(request->sync_mode, request->command->pages[0]->header,
-					   &compensation->is_isolated, job) ||
 		!az_target_find(&compensation->target, request->command->cover, job) ||
 		!az_handler_correlate(job, request->command->cover))
 		return AZ_STEP_FAILED;
+	/* Nobody waits for what comes of it but who waits for the engine. */
+	compensation->is_isolated =
+		az_terms_mode(request->sync_mode, request->command->pages[0]->header) ==
+		PB_SYNC_MODE_ISOLATED;
 	job->aggregate = &compensation->target.aggregate;
 	return AZ_STEP_NEXT;
 }

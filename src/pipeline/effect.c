@@ -28,6 +28,7 @@ typedef struct AzEffectJob
 	PbEventRequest fact_request;
 	AzKeyWish	look;
 	AzSurrender surrender;
+	AzDeliveryResult below;		/* what its own events caused, in a cascade */
 } AzEffectJob;
 
 static AzStepResult prepare(AzJob *job);
@@ -38,6 +39,8 @@ static bool is_too_deep(AzEffectJob *effect);
 static AzJob *create_command(AzEffectJob *effect);
 static AzJob *create_fact(AzEffectJob *effect);
 static AzStepResult take_outcome(AzJob *job);
+static bool take_below(AzEffectJob *effect);
+static AzStepResult hand_down(AzEffectJob *effect);
 static bool is_filed_already(const AzEffectJob *effect);
 static AzStepResult settle(AzJob *job);
 static AzStepResult take_surrender(AzJob *job);
@@ -77,10 +80,22 @@ prepare(AzJob *job)
 	effect->surrender.emission = emission;
 	effect->surrender.index = index;
 	effect->surrender.command = effect->command;
+	effect->surrender.is_lettered_too =
+		effect->effect.sync_mode == PB_SYNC_MODE_CASCADE &&
+		effect->effect.error_mode == PB_CASCADE_ERROR_DEAD_LETTER;
 	return az_emit_origin(emission, index, &effect->origin, job->arena,
 						  &job->error) &&
 		az_surrender_key(&effect->surrender, job->arena, &job->error) ?
-		AZ_STEP_NEXT : AZ_STEP_FAILED;
+		hand_down(effect) : AZ_STEP_FAILED;
+}
+
+/* How deep in the request what it runs is. */
+static AzStepResult
+hand_down(AzEffectJob *effect)
+{
+	effect->origin.cascade_depth = effect->effect.cascade_depth;
+	effect->origin.chain = effect->effect.chain;
+	return AZ_STEP_NEXT;
 }
 
 static AzStepResult
@@ -180,7 +195,7 @@ take_outcome(AzJob *job)
 	bool		is_permanent;
 
 	if (job->ended->error.code == AZ_OK)
-		return AZ_STEP_END;
+		return take_below(effect) ? AZ_STEP_END : AZ_STEP_FAILED;
 	az_effect_copy_error(&job->ended->error, job);
 	is_permanent = az_failure_is_permanent(&job->error, job->arena);
 	if (!is_permanent && effect->effect.attempt < effect->effect.max_attempts)
@@ -191,6 +206,23 @@ take_outcome(AzJob *job)
 	surrender->is_filed = is_filed_already(effect);
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;
+}
+
+/* The job that knows is about to be freed. */
+static bool
+take_below(AzEffectJob *effect)
+{
+	AzJob	   *job = &effect->job;
+	const AzAftermath *aftermath = effect->command != NULL ?
+	az_command_aftermath(job->ended) : az_fact_aftermath(job->ended);
+	const AzDeliveryResult below = {
+		.errors = (const PbCascadeReactionError *const *) aftermath->errors,
+		.n_errors = aftermath->n_errors,
+		.failure = aftermath->failure
+	};
+
+	return az_delivery_copy_result(&below, &effect->below, job->arena) ||
+		az_error_out_of_memory(&job->error);
 }
 
 /* A stale command that a person decides on has its letter (MANUAL). */
@@ -241,20 +273,35 @@ bool
 az_effect_take(const AzJob *ended, AzDeliveryResult *result, AzJob *job)
 {
 	const AzEffectJob *effect = (const AzEffectJob *) ended;
-	const PbCascadeReactionError **errors;
+	AzDeliveryResult below;
 
+	if (!az_delivery_copy_result(&effect->below, &below, job->arena))
+		return az_error_out_of_memory(&job->error);
+	for (size_t i = 0; i < below.n_errors; i++)
+		if (!az_effect_add_error(result, job, below.errors[i], &below.failure))
+			return false;
 	if (effect->surrender.failure.code == AZ_OK)
 		return true;
 	result->was_lettered |= effect->surrender.is_lettered;
-	errors = az_arena_array(job->arena, result->n_errors + 1,
-							sizeof(*errors));
-	if (errors == NULL)
+	return az_effect_add_error(result, job, describe(effect, job),
+					 &effect->surrender.failure);
+}
+
+bool
+az_effect_add_error(AzDeliveryResult *result, AzJob *job,
+		  const PbCascadeReactionError *error, const AzError *failure)
+{
+	const PbCascadeReactionError **errors =
+	az_arena_array(job->arena, result->n_errors + 1, sizeof(*errors));
+
+	if (errors == NULL || error == NULL)
 		return az_error_out_of_memory(&job->error);
 	for (size_t i = 0; i < result->n_errors; i++)
 		errors[i] = result->errors[i];
-	errors[result->n_errors] = describe(effect, job);
+	errors[result->n_errors++] = error;
 	result->errors = errors;
-	return errors[result->n_errors++] != NULL ||
+	return result->failure.code != AZ_OK || failure->code == AZ_OK ||
+		az_effect_keep_error(failure, &result->failure, job->arena) ||
 		az_error_out_of_memory(&job->error);
 }
 

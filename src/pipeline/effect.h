@@ -34,6 +34,14 @@ extern AzJob *az_effect_create(AzJobs *jobs, const AzEffect *effect,
 extern bool az_effect_take(const AzJob *effect, AzDeliveryResult *result,
 						   AzJob *job);
 
+/*
+ * Adds one to the errors of a result, which borrows it, with the failure that
+ * it tells of; false when memory is out.
+ */
+extern bool az_effect_add_error(AzDeliveryResult *result, AzJob *job,
+								const PbCascadeReactionError *error,
+								const AzError *failure);
+
 /* A copy of an error in another arena. */
 extern bool az_effect_keep_error(const AzError *from, AzError *to,
 								 AzArena *arena);

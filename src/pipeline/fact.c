@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "codec/book.h"
+#include "pipeline/aftermath.h"
 #include "pipeline/branch.h"
 #include "pipeline/commit.h"
 #include "pipeline/handler.h"
@@ -33,6 +34,7 @@ struct AzFactJob
 	AzKey		key;			/* where repeat.has_key */
 	const AzCause *cause;		/* of what a component emitted, or NULL */
 	bool		is_isolated;
+	int			sync_mode;		/* PB_SYNC_MODE_* */
 
 	AzRepeat	repeat;
 	AzBranch	branch;
@@ -43,6 +45,8 @@ struct AzFactJob
 	size_t		n_events;
 	const AzSnapshot *snapshot;
 	AzCommit	commit;
+	AzAftermath aftermath;
+	AzBook		book;			/* of the new events */
 	PbFactInjectionResponse response;
 };
 
@@ -68,7 +72,11 @@ static AzStepResult stamp(AzFactJob *fact, const PbEventBook *book);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
 static AzStepResult overtaken(AzFactJob *fact);
+static bool plan_aftermath(AzFactJob *fact);
+static AzStepResult react(AzJob *job);
+static AzStepResult take_reaction(AzJob *job);
 static AzStepResult answer_new_events(AzFactJob *fact);
+static void fill_book(AzFactJob *fact);
 static AzStepResult answer(AzFactJob *fact, const AzBook *book);
 
 static const AzStep steps[] = {
@@ -79,6 +87,7 @@ static const AzStep steps[] = {
 	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{"append", AZ_STEP_LOCAL, append_events, take_append},
+	{"react", AZ_STEP_LOCAL, react, take_reaction},
 	{NULL}
 };
 
@@ -109,6 +118,12 @@ az_fact_set_origin(AzFactJob *fact, const AzOrigin *origin)
 	fact->origin = origin;
 }
 
+const AzAftermath *
+az_fact_aftermath(const AzJob *job)
+{
+	return &((const AzFactJob *) job)->aftermath;
+}
+
 const PbFactInjectionResponse *
 az_fact_response(const AzJob *job)
 {
@@ -127,9 +142,11 @@ prepare(AzJob *job)
 		return AZ_STEP_FAILED;
 	cover = fact->request->events->cover;
 	if (!read_key(fact) ||
-		!az_terms_mode(fact->request->sync_mode, NULL, &fact->is_isolated,
-					   job) ||
-		!az_target_find(&fact->target, cover, job) ||
+		!az_target_find(&fact->target, cover, job))
+		return AZ_STEP_FAILED;
+	fact->sync_mode = az_terms_mode(fact->request->sync_mode, NULL);
+	fact->is_isolated = fact->sync_mode == PB_SYNC_MODE_ISOLATED;
+	if (!plan_aftermath(fact) ||
 		!az_handler_correlate(job, cover))
 		return AZ_STEP_FAILED;
 	job->aggregate = &fact->target.aggregate;
@@ -360,6 +377,11 @@ append_events(AzJob *job)
 	append->begins = az_branch_is_new(&fact->branch);
 	if (az_commit_is_empty(&fact->commit))
 		return answer_new_events(fact);
+	append->reservations = az_aftermath_reserve(&fact->aftermath, job,
+												fact->events,
+												fact->n_events);
+	append->n_reservations = append->reservations != NULL ?
+		fact->aftermath.count : 0;
 	return az_commit_start(&fact->commit, job);
 }
 
@@ -371,7 +393,7 @@ take_append(AzJob *job)
 	switch (az_commit_finish(&fact->commit, job, &fact->target))
 	{
 		case AZ_COMMIT_DONE:
-			return answer_new_events(fact);
+			return AZ_STEP_NEXT;
 		case AZ_COMMIT_OVERTAKEN:
 			return overtaken(fact);
 		case AZ_COMMIT_REPEATED:
@@ -401,18 +423,58 @@ overtaken(AzFactJob *fact)
 	return AZ_STEP_FAILED;
 }
 
+/* Who is to be waited for; what it causes in turn is told of it. */
+static bool
+plan_aftermath(AzFactJob *fact)
+{
+	AzCascade  *cascade = &fact->aftermath.cascade;
+
+	cascade->sync_mode = fact->sync_mode;
+	cascade->error_mode = PB_CASCADE_ERROR_UNSPECIFIED;
+	cascade->depth = fact->origin != NULL ? fact->origin->cascade_depth : 0;
+	cascade->chain = fact->origin != NULL ? fact->origin->chain : NULL;
+	return az_aftermath_plan(&fact->aftermath, &fact->job, &fact->target);
+}
+
+static AzStepResult
+react(AzJob *job)
+{
+	AzFactJob *fact = (AzFactJob *) job;
+	AzStepResult result;
+
+	fill_book(fact);
+	result = az_aftermath_start(&fact->aftermath, job, &fact->book);
+
+	return result == AZ_STEP_NEXT ? answer_new_events(fact) : result;
+}
+
+static AzStepResult
+take_reaction(AzJob *job)
+{
+	return az_aftermath_take(&((AzFactJob *) job)->aftermath, job);
+}
+
+/* A client is told of the failure; who caused it asks for it. */
 static AzStepResult
 answer_new_events(AzFactJob *fact)
 {
-	AzBook		book = {
-		.aggregate = fact->target.aggregate,
-		.events = fact->events,
-		.count = fact->n_events,
-		.next_sequence = fact->load.book.next_sequence +
-		(int64_t) fact->n_events
-	};
+	fill_book(fact);
+	if (fact->aftermath.failure.code == AZ_OK || fact->origin != NULL)
+		return answer(fact, &fact->book);
+	az_aftermath_tell(&fact->aftermath, &fact->job, &fact->book);
+	return AZ_STEP_FAILED;
+}
 
-	return answer(fact, &book);
+static void
+fill_book(AzFactJob *fact)
+{
+	AzBook	   *book = &fact->book;
+
+	book->aggregate = fact->target.aggregate;
+	book->events = fact->events;
+	book->count = fact->n_events;
+	book->next_sequence = fact->load.book.next_sequence +
+		(int64_t) fact->n_events;
 }
 
 static AzStepResult
@@ -424,5 +486,7 @@ answer(AzFactJob *fact, const AzBook *book)
 	response->events = az_reply_events(book, fact->request->events->cover,
 									   &fact->job);
 	response->already_processed = az_repeat_is_known(&fact->repeat);
+	response->projections = fact->aftermath.projections;
+	response->n_projections = fact->aftermath.n_projections;
 	return response->events != NULL ? AZ_STEP_END : AZ_STEP_FAILED;
 }

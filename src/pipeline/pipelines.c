@@ -13,6 +13,7 @@
 #include "pipeline/reaction.h"
 #include "pipeline/roots.h"
 #include "pipeline/speculate.h"
+#include "pipeline/turn.h"
 
 const AzPipeline *const az_pipelines[] = {
 	&az_command_pipeline,
@@ -27,6 +28,7 @@ const AzPipeline *const az_pipelines[] = {
 	&az_projection_pipeline,
 	&az_reaction_pipeline,
 	&az_effect_pipeline,
+	&az_turn_pipeline,
 	&az_letters_list_pipeline,
 	&az_letters_get_pipeline,
 	&az_letters_delete_pipeline,

@@ -43,17 +43,20 @@ az_surrender_start(AzSurrender *surrender, AzJob *job)
 	bool		is_told = surrender->is_routable &&
 	provenance_of(surrender) != NULL;
 	bool		is_ready = surrender->is_filed ||
-	(is_told ? write_row(surrender, job) : write_letter(surrender, job));
+	((!is_told || write_row(surrender, job)) &&
+	 ((is_told && !surrender->is_lettered_too) ||
+	  write_letter(surrender, job)));
 
 	if (!is_ready)
 		return AZ_STEP_FAILED;
-	surrender->is_lettered = surrender->is_filed || !is_told;
+	surrender->is_lettered = surrender->is_filed || !is_told ||
+		surrender->is_lettered_too;
 	surrender->settled.aggregate = surrender->emission->trigger->aggregate;
 	surrender->settled.key = surrender->key;
 	wish->rows = &surrender->row;
 	wish->n_rows = is_told && !surrender->is_filed ? 1 : 0;
 	wish->letters = &surrender->letter;
-	wish->n_letters = is_told || surrender->is_filed ? 0 : 1;
+	wish->n_letters = surrender->is_lettered && !surrender->is_filed ? 1 : 0;
 	wish->keys = &surrender->settled;
 	wish->n_keys = 1;
 	return az_settle_start(wish, job);

@@ -19,6 +19,7 @@ typedef struct AzSurrender
 	int			attempts;		/* made for a transient one; 0: permanent */
 	bool		is_routable;	/* a rejection, which its source may be told */
 	bool		is_filed;		/* it has its dead letter */
+	bool		is_lettered_too;	/* a letter, though its source is told */
 
 	AzKey		key;			/* by az_surrender_key */
 	bool		is_lettered;	/* how it ended: with a dead letter */

@@ -34,12 +34,13 @@ az_terms_read(AzTerms *terms, const PbCommandRequest *request,
 		header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED &&
 		!read_deferred(terms, header->angzarr_deferred, job))
 		return false;
-	return az_terms_mode(request->sync_mode, header, &terms->is_isolated, job);
+	terms->sync_mode = az_terms_mode(request->sync_mode, header);
+	terms->is_isolated = terms->sync_mode == PB_SYNC_MODE_ISOLATED;
+	return true;
 }
 
-bool
-az_terms_mode(int mode, const PbPageHeader *header, bool *is_isolated,
-			  AzJob *job)
+int
+az_terms_mode(int mode, const PbPageHeader *header)
 {
 	int			own = PB_SYNC_MODE_UNSPECIFIED;
 
@@ -54,12 +55,7 @@ az_terms_mode(int mode, const PbPageHeader *header, bool *is_isolated,
 		own = header->sync_mode;
 	if (strength[own] > strength[mode])
 		mode = own;
-	*is_isolated = mode == PB_SYNC_MODE_ISOLATED;
-	if (mode == PB_SYNC_MODE_SIMPLE || mode == PB_SYNC_MODE_CASCADE)
-		return az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
-							"sync mode %s waits for reactions, which this version does not run",
-							mode == PB_SYNC_MODE_SIMPLE ? "SIMPLE" : "CASCADE");
-	return true;
+	return mode == PB_SYNC_MODE_UNSPECIFIED ? PB_SYNC_MODE_ASYNC : mode;
 }
 
 /* A deferred command has a key instead, and is never checked. */

@@ -16,6 +16,7 @@ typedef struct AzTerms
 	AzKey		key;
 	const AzCause *cause;
 	bool		is_isolated;
+	int			sync_mode;		/* PB_SYNC_MODE_*, the effective one */
 	int32_t		depth;			/* of what comes of it */
 } AzTerms;
 
@@ -29,22 +30,21 @@ typedef struct AzOrigin
 	AzKey		key;
 	const AzCause *cause;
 	int32_t		depth;
+	int			cascade_depth;	/* commands above it in the request */
+	const char *chain;			/* them, for messages; or NULL */
 } AzOrigin;
 
 /*
  * Of a validated request; the first page decides.  "origin" is NULL for a
- * client's.  INVALID_ARGUMENT when its
- * provenance is not whole, UNIMPLEMENTED for a mode that is not served.
+ * client's.  INVALID_ARGUMENT when its provenance is not whole.
  */
 extern bool az_terms_read(AzTerms *terms, const PbCommandRequest *request,
 						  const AzOrigin *origin, AzJob *job);
 
 /*
- * Whether the stronger of the mode somebody calls with and a page's own
- * (header may be NULL) is ISOLATED; false with UNIMPLEMENTED for a mode that
- * is not served.  Contract section 7.
+ * The stronger of the mode somebody calls with and a page's own (header may
+ * be NULL): contract section 7.
  */
-extern bool az_terms_mode(int mode, const PbPageHeader *header,
-						  bool *is_isolated, AzJob *job);
+extern int	az_terms_mode(int mode, const PbPageHeader *header);
 
 #endif

@@ -97,10 +97,14 @@ func send(ctx context.Context, connection *grpc.ClientConn, o *options) (proto.M
 		}
 	}
 	return angzarrv1.NewCommandHandlerCoordinatorServiceClient(connection).HandleCommand(ctx,
-		&angzarrv1.CommandRequest{Command: &angzarrv1.CommandBook{
-			Cover: o.cover(domain),
-			Pages: []*angzarrv1.CommandPage{page},
-		}})
+		&angzarrv1.CommandRequest{
+			Command: &angzarrv1.CommandBook{
+				Cover: o.cover(domain),
+				Pages: []*angzarrv1.CommandPage{page},
+			},
+			SyncMode:         angzarrv1.SyncMode(angzarrv1.SyncMode_value["SYNC_MODE_"+o.syncMode]),
+			CascadeErrorMode: angzarrv1.CascadeErrorMode(angzarrv1.CascadeErrorMode_value["CASCADE_ERROR_"+o.errorMode]),
+		})
 }
 
 // book asks for the events of an aggregate, all or a range of them.
@@ -138,6 +142,7 @@ func describe(err error) string {
 // options are what the command line says.
 type options struct {
 	server, domain, key, root, correlationID, traceparent string
+	syncMode, errorMode                                   string
 	timeout                                               time.Duration
 	sequence, from, to                                    int64
 	args                                                  []string
@@ -154,10 +159,18 @@ func parseOptions(verb string, args []string) (*options, error) {
 	flags.StringVar(&o.correlationID, "correlation-id", "", "`id` that the events keep")
 	flags.StringVar(&o.traceparent, "traceparent", "", "W3C trace context to send along")
 	flags.Int64Var(&o.sequence, "sequence", -1, "send: the next sequence you expect")
+	flags.StringVar(&o.syncMode, "sync-mode", "ASYNC", "send: wait for ASYNC (nobody), SIMPLE (projectors) or CASCADE (everybody)")
+	flags.StringVar(&o.errorMode, "error-mode", "FAIL_FAST", "send: under CASCADE, FAIL_FAST, CONTINUE or DEAD_LETTER")
 	flags.Int64Var(&o.from, "from", -1, "book: the first sequence wanted")
 	flags.Int64Var(&o.to, "to", -1, "book: the last sequence wanted")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
+	}
+	if _, known := angzarrv1.SyncMode_value["SYNC_MODE_"+o.syncMode]; !known {
+		return nil, fmt.Errorf("%q is not a sync mode", o.syncMode)
+	}
+	if _, known := angzarrv1.CascadeErrorMode_value["CASCADE_ERROR_"+o.errorMode]; !known {
+		return nil, fmt.Errorf("%q is not an error mode", o.errorMode)
 	}
 	if (o.key == "") == (o.root == "") {
 		return nil, errors.New("give either -key or -root")
