@@ -185,9 +185,9 @@ COMMENT ON FUNCTION angzarr._read_deliveries(
 
 CREATE FUNCTION angzarr._read_held(
     component text[],
-    root uuid[],
-    domain text[],
-    edition text[]
+    of_root uuid[],
+    of_domain text[],
+    of_edition text[]
 )
 RETURNS TABLE (
     ordinal integer,
@@ -215,14 +215,14 @@ ROWS 100
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
--- _read_held(component, root, domain, edition) -> of each stream what is next
+-- _read_held(component, of_root, of_domain, of_edition) -> of each stream what is next
 -- The first event behind the cursor that waits, is parked or reserved.  An event that
 -- has gone with its edition is gone for its component, too.
 #variable_conflict use_column
 BEGIN
     DELETE FROM angzarr.exceptions AS x
-    USING unnest(_read_held.component, _read_held.root, _read_held.domain,
-                 _read_held.edition) AS u (component, root, domain, edition)
+    USING unnest(_read_held.component, _read_held.of_root, _read_held.of_domain,
+                 _read_held.of_edition) AS u (component, root, domain, edition)
     WHERE x.component = u.component AND x.root = u.root AND x.domain = u.domain
         AND x.edition = u.edition AND u.edition <> ''
         AND NOT EXISTS (SELECT FROM angzarr.events AS e WHERE e.position = x.position);
@@ -232,8 +232,8 @@ BEGIN
              THEN angzarr._divergence(e.root, e.domain, e.edition) END,
         e.sequence, e.created_at, e.correlation_id, e.type_url, e.payload, e.external,
         e.ext, e.depth::integer, x.state, x.attempts, x.next_attempt_at
-    FROM unnest(_read_held.component, _read_held.root, _read_held.domain,
-                _read_held.edition)
+    FROM unnest(_read_held.component, _read_held.of_root, _read_held.of_domain,
+                _read_held.of_edition)
         WITH ORDINALITY AS u (component, root, domain, edition, ordinal)
     JOIN angzarr.subscriptions AS s ON s.component = u.component
     CROSS JOIN LATERAL (

@@ -233,7 +233,7 @@ az_window_settle(AzWindow *window, int64_t *cursor, AzExceptionRow **rows,
 						   sizeof(AzExceptionRow));
 	if (*rows == NULL)
 		return false;
-	DL_FOREACH2(window->settled, item, next)
+	for (item = window->settled; item != NULL; item = item->next)
 		fill_row(&(*rows)[n++], item, NULL);
 	DL_FOREACH2(window->streams.places[AZ_PLACE_WAITING], stream, next)
 		if (has_changed(stream))
@@ -365,7 +365,7 @@ set_aside(AzWindow *window, AzItem *item)
 static void
 settle_items(AzWindow *window, AzStream *stream, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && stream->queue != NULL; i++)
 	{
 		AzItem	   *item = stream->queue;
 
@@ -383,9 +383,7 @@ settle_items(AzWindow *window, AzStream *stream, size_t count)
 static void
 take_back(AzStream *stream, bool is_split)
 {
-	AzItem	   *item;
-
-	DL_FOREACH2(stream->queue, item, queue_next)
+	for (AzItem *item = stream->queue; item != NULL; item = item->queue_next)
 	{
 		if (is_split && item->state == AZ_ITEM_RUNNING)
 			stream->alone_to = item->position;

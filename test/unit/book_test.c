@@ -468,6 +468,27 @@ times_beyond_an_int64_are_its_ends(void **state)
 	assert_true(az_timestamp_us(&time) == INT64_MAX);
 }
 
+static void
+a_key_tells_root_domain_and_edition_apart(void **state)
+{
+	AzAggregate aggregates[] = {
+		{"order", "", {1}}, {"order", "", {2}}, {"orders", "", {1}},
+		{"order", "s", {1}}, {"orde", "r", {1}}, {"", "order", {1}}
+	};
+	AzAggregate same = {"order", "", {1}, true, 7};
+	AzBytes		keys[6];
+	AzBytes		key;
+
+	for (int i = 0; i < 6; i++)
+	{
+		assert_true(az_aggregate_key(&aggregates[i], arena, &keys[i]));
+		for (int j = 0; j < i; j++)
+			assert_false(az_bytes_equal(keys[i], keys[j]));
+	}
+	assert_true(az_aggregate_key(&same, arena, &key));
+	assert_true(az_bytes_equal(key, keys[0]));
+}
+
 int
 main(void)
 {
@@ -493,6 +514,7 @@ main(void)
 		TEST(times_are_kept_to_the_microsecond_on_both_sides_of_1970),
 		TEST(times_beyond_an_int64_are_its_ends),
 		TEST(a_cover_without_a_root_reads_as_zeros),
+		TEST(a_key_tells_root_domain_and_edition_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

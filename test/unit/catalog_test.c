@@ -138,6 +138,67 @@ owner_and_upcaster_of_a_domain_are_told_apart(void **state)
 }
 
 static void
+components_are_found_by_name_and_by_the_domain_they_own(void **state)
+{
+	MemoryComponent checkout = {
+		.name = "checkouts",.kind = "process_manager",.domain = "checkout",
+		.inputs = "order,payment"
+	};
+	MemoryComponent saga = {.name = "ships",.kind = "saga",.domain = "order",
+	.inputs = "order"};
+
+	memory_db_register(memory, checkout);
+	memory_db_register(memory, orders);
+	memory_db_register(memory, saga);
+	assert_true(read_catalog());
+	assert_string_equal(az_catalog_named(catalog, "ships")->kind, "saga");
+	assert_null(az_catalog_named(catalog, "order"));
+	assert_string_equal(az_catalog_owner(catalog, "order")->name, "orders");
+	assert_string_equal(az_catalog_owner(catalog, "checkout")->name,
+						"checkouts");
+	assert_null(az_catalog_owner(catalog, "payment"));
+}
+
+static void
+a_component_listens_to_its_inputs_or_to_everything(void **state)
+{
+	MemoryComponent some = {.name = "some",.kind = "projector",.domain = "",
+	.inputs = "order,payment"};
+	MemoryComponent all = {.name = "all",.kind = "projector",.domain = "",
+	.inputs = ""};
+	const AzComponent *component;
+
+	memory_db_register(memory, some);
+	memory_db_register(memory, all);
+	memory_db_register(memory, orders);
+	assert_true(read_catalog());
+	component = az_catalog_named(catalog, "some");
+	assert_true(az_component_reacts(component));
+	assert_true(az_component_listens(component, "order"));
+	assert_true(az_component_listens(component, "payment"));
+	assert_false(az_component_listens(component, "pay"));
+	assert_false(az_component_listens(component, ""));
+	component = az_catalog_named(catalog, "all");
+	assert_true(az_component_listens(component, "order"));
+	assert_false(az_component_reacts(az_catalog_named(catalog, "orders")));
+	assert_false(az_component_listens(az_catalog_named(catalog, "orders"),
+									  "order"));
+}
+
+static void
+the_version_rises_with_each_reading_that_succeeds(void **state)
+{
+	uint64_t	version = az_catalog_version(catalog);
+
+	assert_true(read_catalog());
+	assert_true(az_catalog_version(catalog) > version);
+	version = az_catalog_version(catalog);
+	memory_db_fail_statement(memory, AZ_STATEMENT_COMPONENTS, 1, "42501");
+	assert_false(read_catalog());
+	assert_int_equal(az_catalog_version(catalog), version);
+}
+
+static void
 what_a_registration_leaves_out_reads_as_its_default(void **state)
 {
 	MemoryComponent bare = {.name = "bare",.kind = "aggregate",.disabled = true,
@@ -270,6 +331,9 @@ main(void)
 		TEST(news_during_the_reading_makes_it_stale_again),
 		TEST(the_aggregate_that_owns_a_domain_is_found),
 		TEST(owner_and_upcaster_of_a_domain_are_told_apart),
+		TEST(components_are_found_by_name_and_by_the_domain_they_own),
+		TEST(a_component_listens_to_its_inputs_or_to_everything),
+		TEST(the_version_rises_with_each_reading_that_succeeds),
 		TEST(what_a_registration_leaves_out_reads_as_its_default),
 		TEST(an_unregistered_component_is_gone_after_reading),
 		TEST(a_failed_reading_keeps_the_old_components),

@@ -58,6 +58,11 @@ take(AzReader *told, const AzLogBatch *batch)
 	last_up_to = batch->up_to;
 }
 
+static void
+ignore(AzReader *told, const AzLogBatch *batch)
+{
+}
+
 static int
 setup(void **state)
 {
@@ -367,6 +372,32 @@ what_fails_is_tried_again_and_said_once(void **state)
 }
 
 static void
+who_only_wants_the_horizon_is_told_of_it_without_reading_events(void **state)
+{
+	reader.only_horizon = true;
+	follow();
+	put("c");
+	put("c");
+	turn_until_quiet();
+	assert_int_equal(n_events, 0);
+	assert_int_equal(last_up_to, 2);
+	assert_int_equal(memory->executed[AZ_STATEMENT_READ_LOG], 0);
+}
+
+static void
+events_are_read_when_one_of_the_readers_wants_them(void **state)
+{
+	AzReader	other = {.only_horizon = true,.take = ignore};
+
+	az_readers_add(&readers, &other);
+	follow();
+	put("c");
+	turn_until_quiet();
+	expect_positions(1, 1);
+	az_readers_remove(&readers, &other);
+}
+
+static void
 without_memory_it_is_tried_again(void **state)
 {
 	follow();
@@ -411,6 +442,8 @@ main(void)
 		TEST(when_the_last_reader_has_gone_it_rests),
 		TEST(a_reader_that_comes_later_gets_nothing_from_between),
 		TEST(what_fails_is_tried_again_and_said_once),
+		TEST(who_only_wants_the_horizon_is_told_of_it_without_reading_events),
+		TEST(events_are_read_when_one_of_the_readers_wants_them),
 		TEST(without_memory_it_is_tried_again),
 		TEST(without_memory_there_is_no_follower),
 	};

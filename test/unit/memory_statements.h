@@ -121,6 +121,7 @@ extern bool memory_outbox(MemoryDb *memory, AzStatementId statement,
 						  const AzDbParam *params, AzArena *arena,
 						  AzRows *rows, AzError *error);
 extern void memory_end_outbox(MemoryDb *memory, bool keep);
+
 /* Subscriptions, in memory_deliveries.c. */
 extern bool memory_take_leases(MemoryDb *memory, const AzDbParam *params,
 							   AzArena *arena, AzRows *rows, AzError *error);
