@@ -22,6 +22,7 @@ import (
 
 	"angzarr.io/examples/shop"
 	angzarrv1 "angzarr.io/proto/angzarr/v1"
+	_ "angzarr.io/proto/shop/summary/v1" // what a projector may answer
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
