@@ -45,6 +45,8 @@ static void *decode_stored(const ProtobufCMessageDescriptor *type,
 						   AzBytes bytes, AzArena *arena, AzError *error);
 static char *borrow(const char *text);
 static ProtobufCBinaryData binary(AzBytes bytes);
+static bool read_page(const PbEventPage *page, AzEvent *event, AzArena *arena,
+					  AzError *error);
 
 PbCover *
 az_cover_make(const AzAggregate *aggregate, const char *correlation_id,
@@ -190,6 +192,50 @@ fill_page(Page *made, const AzEvent *event, AzArena *arena, AzError *error)
 	made->page.external = decode_stored(&pb_payload_reference_descriptor,
 										event->external, arena, error);
 	return made->page.external != NULL;
+}
+
+bool
+az_book_read(const PbEventBook *message, AzBook *book, AzArena *arena,
+			 AzError *error)
+{
+	AzBytes		ext = {NULL, 0};
+
+	memset(book, 0, sizeof(*book));
+	az_cover_read(message->cover, &book->aggregate);
+	book->events = az_arena_array(arena, message->n_pages, sizeof(AzEvent));
+	if (book->events == NULL)
+		return az_error_out_of_memory(error);
+	if (message->cover->ext != NULL &&
+		!az_encode(message->cover->ext, arena, &ext, error))
+		return false;
+	for (size_t i = 0; i < message->n_pages; i++)
+	{
+		AzEvent    *event = &book->events[i];
+
+		event->correlation_id = message->cover->correlation_id;
+		event->ext = ext;
+		if (!read_page(message->pages[i], event, arena, error))
+			return false;
+		book->next_sequence = event->sequence + 1;
+	}
+	book->count = message->n_pages;
+	return true;
+}
+
+static bool
+read_page(const PbEventPage *page, AzEvent *event, AzArena *arena,
+		  AzError *error)
+{
+	event->sequence = page->header->sequence;
+	if (page->created_at != NULL)
+		event->created_at_us = az_timestamp_us(page->created_at);
+	event->type_url = "";
+	if (page->payload_case == PB_EVENT_PAGE_EXTERNAL)
+		return az_encode(page->external, arena, &event->external, error);
+	event->type_url = page->event->type_url;
+	event->payload.data = page->event->value.data;
+	event->payload.len = page->event->value.len;
+	return true;
 }
 
 void

@@ -38,6 +38,13 @@ extern PbEventBook *az_book_make(const AzBook *book, AzArena *arena,
 								 AzError *error);
 
 /*
+ * The other way: a decoded book whose cover is validated, and whose pages all
+ * have a sequence and a payload; without its snapshot.
+ */
+extern bool az_book_read(const PbEventBook *message, AzBook *book,
+						 AzArena *arena, AzError *error);
+
+/*
  * Where a decoded, validated cover points.  Main is "" whatever its form, and
  * never diverges; of an edition's divergences the first one for the cover's
  * domain counts.  The cover must have a root of 16 bytes.

@@ -3,6 +3,7 @@
 #include "pipeline/command.h"
 #include "pipeline/compensation.h"
 #include "pipeline/effect.h"
+#include "pipeline/coordinate.h"
 #include "pipeline/fact.h"
 #include "pipeline/letter_replay.h"
 #include "pipeline/letters.h"
@@ -29,6 +30,7 @@ const AzPipeline *const az_pipelines[] = {
 	&az_reaction_pipeline,
 	&az_effect_pipeline,
 	&az_turn_pipeline,
+	&az_coordinate_pipeline,
 	&az_letters_list_pipeline,
 	&az_letters_get_pipeline,
 	&az_letters_delete_pipeline,

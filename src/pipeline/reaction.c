@@ -524,15 +524,13 @@ is_filed_at_once(const AzReactionJob *reaction)
 		delivery->error_mode == PB_CASCADE_ERROR_DEAD_LETTER;
 }
 
-/* A request that waits is told of it, too: no target, no command. */
+/* Whoever waits is told of it, too: no target, no command. */
 static bool
 note_failure(AzReactionJob *reaction)
 {
 	AzJob	   *job = &reaction->head.job;
 	PbCascadeReactionError *error;
 
-	if (reaction->head.delivery.sync_mode != PB_SYNC_MODE_CASCADE)
-		return true;
 	error = az_arena_alloc(job->arena, sizeof(*error));
 	if (error == NULL)
 		return az_error_out_of_memory(&job->error);

@@ -103,7 +103,7 @@ func readAnswer(response *http.Response) (*answer, error) {
 func (s *suite) checkProtocol() {
 	service := "/io.angzarr.v1.CommandHandlerCoordinatorService/"
 	for _, method := range []string{service + "Nothing", "/io.angzarr.v1.NothingService/Handle",
-		"/io.angzarr.v1.SagaCoordinatorService/Execute", "/", "/x"} {
+		"/io.angzarr.v1.SagaService/Handle", "/", "/x"} {
 		a, err := s.raw(method, nil, nil)
 		tap.OK(err == nil && a.status == fmt.Sprint(uint32(codes.Unimplemented)) && strings.Contains(a.message, strings.TrimPrefix(method, "/")),
 			method+" is UNIMPLEMENTED and named", err, a)

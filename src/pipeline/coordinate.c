@@ -1,0 +1,546 @@
+/*
+ * Running components on events that a caller has at hand.
+ *
+ * For real, each event is a delivery like the engine's own: recorded, and done
+ * once.  Speculatively the handlers are asked, and that is all.
+ */
+#include "pipeline/coordinate.h"
+
+#include <string.h>
+
+#include "codec/book.h"
+#include "codec/decode.h"
+#include "pipeline/effect.h"
+#include "pipeline/handler.h"
+#include "pipeline/upcast.h"
+
+typedef struct AzCoordinateJob
+{
+	AzJob		job;			/* must come first */
+	AzCoordination asked;
+	const AzComponent **components;
+	size_t		count;
+	size_t		next;			/* of the components */
+	size_t		page;			/* of the book, for it */
+	AzBook		book;
+	AzTarget	target;			/* the component asked, for messages */
+	AzUpcast	upcast;
+	AzUpcast	upcast_state;
+	AzCoordinated result;
+} AzCoordinateJob;
+
+static AzStepResult prepare(AzJob *job);
+static bool check_book(AzCoordinateJob *coordinate);
+static bool check_pages(AzCoordinateJob *coordinate);
+static bool refuse(AzCoordinateJob *coordinate, const char *what);
+static bool find_components(AzCoordinateJob *coordinate);
+static bool take_named(AzCoordinateJob *coordinate);
+static bool take_listeners(AzCoordinateJob *coordinate);
+static bool check_count(AzCoordinateJob *coordinate);
+static const char *list_names(const AzCoordinateJob *coordinate);
+static AzStepResult upcast_book(AzJob *job);
+static AzStepResult take_upcast(AzJob *job);
+static AzStepResult upcast_state(AzJob *job);
+static AzStepResult take_upcast_state(AzJob *job);
+static AzStepResult ask(AzJob *job);
+static bool encode_question(AzCoordinateJob *coordinate,
+							PbEventBook *trigger, AzBytes *bytes,
+							const char **path);
+static AzStepResult take_answer(AzJob *job);
+static AzStepResult deliver(AzJob *job);
+static AzStepResult take_delivery(AzJob *job);
+static bool is_kind(const AzCoordinateJob *coordinate, const char *kind);
+static void fill_trigger(const AzCoordinateJob *coordinate, AzBook *trigger);
+static PbEventBook *page_alone(AzCoordinateJob *coordinate);
+static bool add_saga(AzCoordinateJob *coordinate,
+					 const PbSagaResponse *answer);
+static bool add_process(AzCoordinateJob *coordinate,
+						const PbProcessManagerHandleResponse *answer);
+static bool add_all(AzArena *arena, void ***all, size_t *count,
+					void *const *more, size_t n_more);
+static void *copy_of(const void *message, AzJob *job);
+static void move_on(AzCoordinateJob *coordinate);
+
+static const AzStep steps[] = {
+	{"upcast", AZ_STEP_REMOTE, upcast_book, take_upcast},
+	{"upcast state", AZ_STEP_REMOTE, upcast_state, take_upcast_state},
+	{"ask", AZ_STEP_REMOTE, ask, take_answer},
+	{"deliver", AZ_STEP_LOCAL, deliver, take_delivery},
+	{NULL}
+};
+
+const AzPipeline az_coordinate_pipeline = {"coordinate", prepare, steps};
+
+AzJob *
+az_coordinate_create(AzJobs *jobs, const AzCoordination *coordination,
+					 AzError *error)
+{
+	AzJob	   *job = az_job_create(jobs, &az_coordinate_pipeline,
+									sizeof(AzCoordinateJob), error);
+
+	if (job != NULL)
+		((AzCoordinateJob *) job)->asked = *coordination;
+	return job;
+}
+
+const AzCoordinated *
+az_coordinate_result(const AzJob *job)
+{
+	return &((const AzCoordinateJob *) job)->result;
+}
+
+static AzStepResult
+prepare(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+
+	pb_saga_response_init(&coordinate->result.saga);
+	pb_process_manager_handle_response_init(&coordinate->result.process_manager);
+	if (!check_book(coordinate) ||
+		!az_book_read(coordinate->asked.book, &coordinate->book, job->arena,
+					  &job->error) ||
+		!find_components(coordinate) ||
+		!az_handler_correlate(job, coordinate->asked.book->cover))
+		return AZ_STEP_FAILED;
+	return coordinate->count > 0 ? AZ_STEP_NEXT : AZ_STEP_END;
+}
+
+/* ---- what is asked ---- */
+
+static bool
+check_book(AzCoordinateJob *coordinate)
+{
+	AzJob	   *job = &coordinate->job;
+	const AzCoordination *asked = &coordinate->asked;
+	const char *cover_path = az_arena_format(job->arena, "%s.cover",
+											 asked->path);
+
+	if (cover_path == NULL)
+		return az_error_out_of_memory(&job->error);
+	if (asked->book == NULL)
+		return refuse(coordinate, "is missing");
+	if (!az_validate_cover(asked->book->cover, cover_path, job->arena,
+						   &job->error) ||
+		!check_pages(coordinate))
+		return false;
+	if (is_kind(coordinate, "process_manager") &&
+		asked->book->cover->correlation_id[0] == '\0')
+		return refuse(coordinate,
+					  "has no cover.correlation_id, by which a process is found");
+	return true;
+}
+
+static bool
+check_pages(AzCoordinateJob *coordinate)
+{
+	const PbEventBook *book = coordinate->asked.book;
+	size_t		most = (size_t)
+	coordinate->job.jobs->settings.validation.max_pages;
+
+	if (book->n_pages == 0)
+		return refuse(coordinate, "has no pages");
+	if (book->n_pages > most)
+		return refuse(coordinate,
+					  "has more pages than are allowed (angzarr.max_pages_per_book)");
+	for (size_t i = 0; i < book->n_pages; i++)
+	{
+		const PbEventPage *page = book->pages[i];
+
+		if (page->header == NULL || page->header->sequence_type_case !=
+			PB_PAGE_HEADER_SEQUENCE)
+			return refuse(coordinate,
+						  "has a page without header.sequence: give events as they are stored");
+		if (page->payload_case != PB_EVENT_PAGE_EVENT &&
+			page->payload_case != PB_EVENT_PAGE_EXTERNAL)
+			return refuse(coordinate, "has a page without payload");
+		if (i > 0 && page->header->sequence !=
+			book->pages[i - 1]->header->sequence + 1)
+			return refuse(coordinate,
+						  "has pages whose sequences do not follow one another");
+	}
+	return true;
+}
+
+static bool
+refuse(AzCoordinateJob *coordinate, const char *what)
+{
+	AzJob	   *job = &coordinate->job;
+
+	return az_error_set(&job->error, job->arena, AZ_INVALID_ARGUMENT, "%s %s",
+						coordinate->asked.path, what);
+}
+
+static bool
+find_components(AzCoordinateJob *coordinate)
+{
+	AzJob	   *job = &coordinate->job;
+	size_t		most = az_catalog_count(job->jobs->catalog);
+
+	coordinate->components = az_arena_array(job->arena, most + 1,
+											sizeof(AzComponent *));
+	if (coordinate->components == NULL)
+		return az_error_out_of_memory(&job->error);
+	return (coordinate->asked.component != NULL ? take_named(coordinate) :
+			take_listeners(coordinate)) &&
+		check_count(coordinate);
+}
+
+static bool
+take_named(AzCoordinateJob *coordinate)
+{
+	AzJob	   *job = &coordinate->job;
+	const char *name = coordinate->asked.component;
+	const AzComponent *component = az_catalog_named(job->jobs->catalog, name);
+
+	if (component == NULL || !is_kind(coordinate, component->kind))
+		return az_error_set(&job->error, job->arena, AZ_NOT_FOUND,
+							"no component of kind %s has the name \"%s\" (metadata x-angzarr-component)",
+							coordinate->asked.kind, name);
+	if (!component->enabled)
+		return az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
+							"component \"%s\" is disabled", name);
+	coordinate->components[0] = az_delivery_component(component, job->arena);
+	coordinate->count = 1;
+	return coordinate->components[0] != NULL ||
+		az_error_out_of_memory(&job->error);
+}
+
+/* The catalog has them in order of name. */
+static bool
+take_listeners(AzCoordinateJob *coordinate)
+{
+	AzJob	   *job = &coordinate->job;
+	const AzCatalog *catalog = job->jobs->catalog;
+	const char *domain = coordinate->book.aggregate.domain;
+
+	for (size_t i = 0; i < az_catalog_count(catalog); i++)
+	{
+		const AzComponent *component = az_catalog_at(catalog, i);
+
+		if (!component->enabled || !is_kind(coordinate, component->kind) ||
+			!az_component_listens(component, domain))
+			continue;
+		component = az_delivery_component(component, job->arena);
+		if (component == NULL)
+			return az_error_out_of_memory(&job->error);
+		coordinate->components[coordinate->count++] = component;
+	}
+	return true;
+}
+
+static bool
+check_count(AzCoordinateJob *coordinate)
+{
+	AzJob	   *job = &coordinate->job;
+
+	if (!coordinate->asked.wants_one || coordinate->count == 1)
+		return true;
+	if (coordinate->count == 0)
+		return az_error_set(&job->error, job->arena, AZ_NOT_FOUND,
+							"no enabled component of kind %s listens to domain \"%s\"",
+							coordinate->asked.kind,
+							coordinate->book.aggregate.domain);
+	return az_error_set(&job->error, job->arena, AZ_INVALID_ARGUMENT,
+						"several components listen to domain \"%s\", name one of them in metadata x-angzarr-component: %s",
+						coordinate->book.aggregate.domain,
+						list_names(coordinate));
+}
+
+static const char *
+list_names(const AzCoordinateJob *coordinate)
+{
+	const char *names = coordinate->components[0]->name;
+
+	for (size_t i = 1; i < coordinate->count && names != NULL; i++)
+		names = az_arena_format(coordinate->job.arena, "%s, %s", names,
+								coordinate->components[i]->name);
+	return names != NULL ? names : "";
+}
+
+/* ---- asking, and nothing more ---- */
+
+static AzStepResult
+upcast_book(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+
+	return coordinate->asked.is_speculative ?
+		az_upcast_start(&coordinate->upcast, job, coordinate->asked.book) :
+		AZ_STEP_NEXT;
+}
+
+static AzStepResult
+take_upcast(AzJob *job)
+{
+	return az_upcast_finish(&((AzCoordinateJob *) job)->upcast, job);
+}
+
+static AzStepResult
+upcast_state(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+	PbEventBook *state = coordinate->asked.state;
+
+	return coordinate->asked.is_speculative && state != NULL &&
+		state->cover != NULL ?
+		az_upcast_start(&coordinate->upcast_state, job, state) : AZ_STEP_NEXT;
+}
+
+static AzStepResult
+take_upcast_state(AzJob *job)
+{
+	return az_upcast_finish(&((AzCoordinateJob *) job)->upcast_state, job);
+}
+
+static AzStepResult
+ask(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+	AzTarget   *target = &coordinate->target;
+	const AzComponent *component;
+	PbEventBook *trigger;
+	const char *path;
+	AzBytes		bytes;
+
+	if (!coordinate->asked.is_speculative)
+		return AZ_STEP_NEXT;
+	if (coordinate->next == coordinate->count)
+		return AZ_STEP_END;
+	component = coordinate->components[coordinate->next];
+	target->aggregate = coordinate->book.aggregate;
+	target->address = component->address;
+	target->timeout_us = component->deadline_us > 0 ?
+		component->deadline_us : job->jobs->settings.call_timeout_us;
+	trigger = is_kind(coordinate, "projector") ? coordinate->asked.book :
+		page_alone(coordinate);
+	if (trigger == NULL ||
+		!encode_question(coordinate, trigger, &bytes, &path))
+		return AZ_STEP_FAILED;
+	return az_job_call(job, target->address, path, bytes, target->timeout_us);
+}
+
+static bool
+encode_question(AzCoordinateJob *coordinate, PbEventBook *trigger,
+				AzBytes *bytes, const char **path)
+{
+	AzJob	   *job = &coordinate->job;
+	PbSagaHandleRequest saga = PB_SAGA_HANDLE_REQUEST_INIT;
+	PbProcessManagerHandleRequest process =
+	PB_PROCESS_MANAGER_HANDLE_REQUEST_INIT;
+	const void *message = trigger;
+
+	*path = "/io.angzarr.v1.ProjectorService/HandleSpeculative";
+	if (is_kind(coordinate, "saga"))
+	{
+		saga.source = trigger;
+		saga.sync_mode = coordinate->asked.sync_mode;
+		saga.cascade_error_mode = coordinate->asked.error_mode;
+		message = &saga;
+		*path = "/io.angzarr.v1.SagaService/Handle";
+	}
+	else if (is_kind(coordinate, "process_manager"))
+	{
+		process.trigger = trigger;
+		process.process_state = coordinate->asked.state;
+		message = &process;
+		*path = "/io.angzarr.v1.ProcessManagerService/Handle";
+	}
+	return az_encode(message, job->arena, bytes, &job->error);
+}
+
+static AzStepResult
+take_answer(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+	const ProtobufCMessageDescriptor *type = &pb_projection_descriptor;
+	void	   *answer;
+	bool		is_kept = true;
+
+	if (job->status.code != AZ_OK)
+		return az_handler_failed(job, &coordinate->target);
+	if (is_kind(coordinate, "saga"))
+		type = &pb_saga_response_descriptor;
+	else if (is_kind(coordinate, "process_manager"))
+		type = &pb_process_manager_handle_response_descriptor;
+	answer = az_handler_answer(job, &coordinate->target, type);
+	if (answer == NULL)
+		return AZ_STEP_FAILED;
+	if (is_kind(coordinate, "saga"))
+		is_kept = add_saga(coordinate, answer);
+	else if (is_kind(coordinate, "process_manager"))
+		is_kept = add_process(coordinate, answer);
+	else
+		coordinate->result.projection = answer;
+	move_on(coordinate);
+	return is_kept ? AZ_STEP_REPEAT : AZ_STEP_FAILED;
+}
+
+/* ---- for real ---- */
+
+static AzStepResult
+deliver(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+	AzDelivery	delivery = {
+		.attempt = 1,
+		.sync_mode = coordinate->asked.sync_mode,
+		.error_mode = coordinate->asked.error_mode
+	};
+	AzJob	   *child;
+
+	if (coordinate->next == coordinate->count)
+		return AZ_STEP_END;
+	delivery.component = coordinate->components[coordinate->next];
+	fill_trigger(coordinate, &delivery.trigger);
+	child = az_delivery_create(job->jobs, &delivery, &job->error);
+	return child != NULL ? az_job_run(job, child) : AZ_STEP_FAILED;
+}
+
+/* The job that knows is about to be freed. */
+static AzStepResult
+take_delivery(AzJob *job)
+{
+	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+	const AzDeliveryResult *result = az_delivery_result(job->ended);
+	bool		is_kept = true;
+	void	   *copy;
+
+	if (job->ended->error.code != AZ_OK || result->failure.code != AZ_OK)
+	{
+		az_effect_keep_error(job->ended->error.code != AZ_OK ?
+							 &job->ended->error : &result->failure,
+							 &job->error, job->arena);
+		return AZ_STEP_FAILED;
+	}
+	if (result->saga != NULL)
+	{
+		copy = copy_of(result->saga, job);
+		is_kept = copy != NULL && add_saga(coordinate, copy);
+	}
+	if (result->process_manager != NULL)
+	{
+		copy = copy_of(result->process_manager, job);
+		is_kept = copy != NULL && add_process(coordinate, copy);
+	}
+	if (result->projection != NULL)
+	{
+		coordinate->result.projection = copy_of(result->projection, job);
+		is_kept = coordinate->result.projection != NULL;
+	}
+	move_on(coordinate);
+	return is_kept ? AZ_STEP_REPEAT : AZ_STEP_FAILED;
+}
+
+static bool
+is_kind(const AzCoordinateJob *coordinate, const char *kind)
+{
+	return strcmp(coordinate->asked.kind, kind) == 0;
+}
+
+static void
+fill_trigger(const AzCoordinateJob *coordinate, AzBook *trigger)
+{
+	*trigger = coordinate->book;
+	if (is_kind(coordinate, "projector"))
+		return;
+	trigger->events = coordinate->book.events + coordinate->page;
+	trigger->count = 1;
+	trigger->next_sequence = trigger->events[0].sequence + 1;
+}
+
+/* One event, one call: contract section 8. */
+static PbEventBook *
+page_alone(AzCoordinateJob *coordinate)
+{
+	AzJob	   *job = &coordinate->job;
+	const PbEventBook *book = coordinate->asked.book;
+	PbEventBook *alone = az_arena_alloc(job->arena, sizeof(PbEventBook));
+
+	if (alone == NULL)
+	{
+		az_error_out_of_memory(&job->error);
+		return NULL;
+	}
+	pb_event_book_init(alone);
+	alone->cover = book->cover;
+	alone->pages = book->pages + coordinate->page;
+	alone->n_pages = 1;
+	alone->next_sequence = alone->pages[0]->header->sequence + 1;
+	return alone;
+}
+
+/* ---- one answer of many ---- */
+
+static bool
+add_saga(AzCoordinateJob *coordinate, const PbSagaResponse *answer)
+{
+	AzJob	   *job = &coordinate->job;
+	PbSagaResponse *all = &coordinate->result.saga;
+
+	return (add_all(job->arena, (void ***) &all->commands, &all->n_commands,
+					(void *const *) answer->commands, answer->n_commands) &&
+			add_all(job->arena, (void ***) &all->events, &all->n_events,
+					(void *const *) answer->events, answer->n_events)) ||
+		az_error_out_of_memory(&job->error);
+}
+
+static bool
+add_process(AzCoordinateJob *coordinate,
+			const PbProcessManagerHandleResponse *answer)
+{
+	AzJob	   *job = &coordinate->job;
+	PbProcessManagerHandleResponse *all = &coordinate->result.process_manager;
+
+	if (answer->notification != NULL)
+		all->notification = answer->notification;
+	return (add_all(job->arena, (void ***) &all->process_events,
+					&all->n_process_events,
+					(void *const *) answer->process_events,
+					answer->n_process_events) &&
+			add_all(job->arena, (void ***) &all->commands, &all->n_commands,
+					(void *const *) answer->commands, answer->n_commands) &&
+			add_all(job->arena, (void ***) &all->facts, &all->n_facts,
+					(void *const *) answer->facts, answer->n_facts)) ||
+		az_error_out_of_memory(&job->error);
+}
+
+static bool
+add_all(AzArena *arena, void ***all, size_t *count, void *const *more,
+		size_t n_more)
+{
+	void	  **joined = az_arena_array(arena, *count + n_more + 1,
+										sizeof(void *));
+
+	if (joined == NULL)
+		return false;
+	if (*count > 0)
+		memcpy(joined, *all, *count * sizeof(void *));
+	if (n_more > 0)
+		memcpy(joined + *count, more, n_more * sizeof(void *));
+	*all = joined;
+	*count += n_more;
+	return true;
+}
+
+static void *
+copy_of(const void *message, AzJob *job)
+{
+	const ProtobufCMessage *base = message;
+	AzBytes		bytes;
+
+	if (!az_encode(message, job->arena, &bytes, &job->error))
+		return NULL;
+	return az_decode(base->descriptor, bytes, job->arena, &job->error);
+}
+
+/* To the next event of this component, or to the next component. */
+static void
+move_on(AzCoordinateJob *coordinate)
+{
+	coordinate->page++;
+	if (!is_kind(coordinate, "projector") &&
+		coordinate->page < coordinate->book.count)
+		return;
+	coordinate->page = 0;
+	coordinate->next++;
+}
