@@ -4,7 +4,7 @@ EXTVERSION  = 0.1
 MODULE_big  = angzarr
 
 # The SQL script is its parts in this order.
-SQL_PARTS   = header schema roots timelines causes append load queries snapshots temporal editions idempotency dead_letters outbox registry subscriptions engine follow deliveries descriptors json \
+SQL_PARTS   = header schema roots timelines causes append load queries snapshots temporal editions idempotency dead_letters outbox registry subscriptions engine follow deliveries timers descriptors json \
               activation cursors verify admin_views privileges
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
 # Released versions, and the ways between them.

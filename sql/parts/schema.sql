@@ -420,11 +420,14 @@ CREATE TABLE angzarr.timers (
     due_at timestamptz NOT NULL,
     payload bytea,
     scheduled_sequence bigint NOT NULL,
-    CONSTRAINT timers_pkey PRIMARY KEY (component, edition, root, name),
+    is_handled boolean NOT NULL DEFAULT false,
+    CONSTRAINT timers_pkey PRIMARY KEY (component, edition, root, scheduled_sequence),
     CONSTRAINT timers_sequence_check CHECK (
         scheduled_sequence BETWEEN 0 AND 4294967295)
 ) WITH (autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.05);
-CREATE INDEX timers_due_idx ON angzarr.timers (due_at);
+CREATE UNIQUE INDEX timers_name_idx ON angzarr.timers (component, edition, root, name)
+    WHERE NOT is_handled;
+CREATE INDEX timers_due_idx ON angzarr.timers (component, due_at);
 COMMENT ON TABLE angzarr.timers IS 'when which process manager wants to be woken';
 COMMENT ON COLUMN angzarr.timers.component IS 'the process manager';
 COMMENT ON COLUMN angzarr.timers.edition IS 'timeline of the process';
@@ -434,7 +437,10 @@ COMMENT ON COLUMN angzarr.timers.due_at IS 'when it elapses';
 COMMENT ON COLUMN angzarr.timers.payload IS 'encoded Any to be given back, or null';
 COMMENT ON COLUMN angzarr.timers.scheduled_sequence IS
     'of the TimeoutScheduled event that set it';
-COMMENT ON INDEX angzarr.timers_due_idx IS 'what elapses next';
+COMMENT ON COLUMN angzarr.timers.is_handled IS
+    'it has elapsed, and what the process manager answered is being done';
+COMMENT ON INDEX angzarr.timers_name_idx IS 'a name is one timer of a process';
+COMMENT ON INDEX angzarr.timers_due_idx IS 'what elapses next, of each component';
 
 -- dead_letters: what could not be delivered or executed, for a human.
 CREATE TABLE angzarr.dead_letters (

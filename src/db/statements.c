@@ -317,6 +317,35 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 		"angzarr._end_reserved($1, $2, $3, $4, $5, $6, $7) AS ended",
 		.params = "T*U*T*T*I*I*b*",
 		.results = "I"
+	},
+	[AZ_STATEMENT_KEEP_TIMERS] = {
+		.name = "keep_timers",
+		.sql = "SELECT kept FROM "
+		"angzarr._keep_timers($1, $2, $3, $4, $5, $6, $7, $8) AS kept",
+		.params = "T*T*U*T*t*B*I*b*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_DROP_TIMERS] = {
+		.name = "drop_timers",
+		.sql = "SELECT dropped FROM "
+		"angzarr._drop_timers($1, $2, $3, $4) AS dropped",
+		.params = "T*T*U*I*",
+		.results = "I"
+	},
+	[AZ_STATEMENT_STANDING_TIMERS] = {
+		.name = "standing_timers",
+		.sql = "SELECT ordinal FROM "
+		"angzarr._standing_timers($1, $2, $3, $4) AS ordinal",
+		.params = "T*T*U*I*",
+		.results = "i"
+	},
+	[AZ_STATEMENT_DUE_TIMERS] = {
+		.name = "due_timers",
+		.sql = "SELECT ordinal, root, domain, edition, divergence, name, "
+		"due_at, payload, scheduled_sequence, correlation_id, ext, depth "
+		"FROM angzarr._due_timers($1, $2)",
+		.params = "T*i*",
+		.results = "iUTTITtBITBi"
 	}
 };
 

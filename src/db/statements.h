@@ -46,6 +46,10 @@ typedef enum AzStatementId
 	AZ_STATEMENT_RESERVE,		/* deliveries for the request that appends */
 	AZ_STATEMENT_TURNS,			/* what is to be delivered before */
 	AZ_STATEMENT_END_RESERVED,
+	AZ_STATEMENT_KEEP_TIMERS,	/* set, move, cancel them */
+	AZ_STATEMENT_DROP_TIMERS,	/* that have elapsed */
+	AZ_STATEMENT_STANDING_TIMERS,	/* neither moved nor cancelled */
+	AZ_STATEMENT_DUE_TIMERS,	/* of many process managers */
 	AZ_STATEMENT_COUNT
 } AzStatementId;
 

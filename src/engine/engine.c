@@ -19,6 +19,7 @@
 #include "engine/outbox.h"
 #include "engine/subscriptions.h"
 #include "engine/tick.h"
+#include "engine/timers.h"
 #include "service/service.h"
 
 #define CATALOG_RETRY_US 1000000
@@ -36,6 +37,7 @@ struct AzEngine
 	AzFollower	follower;
 	AzSubscriptions subscriptions;
 	AzOutbox	outbox;
+	AzTimers	timers;			/* of process managers */
 	AzTimer		catalog_timer;	/* the next read without news */
 	int64_t		catalog_poll_us;
 	bool		catalog_is_due;
@@ -96,6 +98,7 @@ az_engine_free(AzEngine *engine)
 	if (engine->server != NULL)
 		az_server_free(engine->server);
 	az_services_free(engine->services);
+	az_timers_free(&engine->timers);
 	az_subscriptions_free(&engine->subscriptions);
 	az_follower_free(&engine->follower);
 	az_outbox_free(&engine->outbox);
@@ -141,7 +144,8 @@ az_engine_timeout_ms(const AzEngine *engine)
 	if (engine->jobs->ready != NULL || engine->jobs->wishes != NULL ||
 		wants_catalog(engine) || az_follower_wants_turn(&engine->follower) ||
 		az_subscriptions_want_turn(&engine->subscriptions) ||
-		az_outbox_wants_turn(&engine->outbox))
+		az_outbox_wants_turn(&engine->outbox) ||
+		az_timers_want_turn(&engine->timers))
 		return 0;
 	return az_loop_timeout_ms(engine->loop);
 }
@@ -157,6 +161,7 @@ az_engine_turn(AzEngine *engine)
 	az_follower_turn(&engine->follower);
 	az_subscriptions_turn(&engine->subscriptions);
 	az_outbox_turn(&engine->outbox);
+	az_timers_turn(&engine->timers);
 	az_jobs_run_ready(engine->jobs);
 	az_loop_flush(engine->loop);
 }
@@ -186,13 +191,15 @@ az_engine_drain(AzEngine *engine)
 	az_services_stop(engine->services);
 	az_subscriptions_stop(&engine->subscriptions);
 	az_outbox_stop(&engine->outbox);
+	az_timers_stop(&engine->timers);
 }
 
 bool
 az_engine_is_drained(const AzEngine *engine)
 {
 	return az_server_calls(engine->server) == 0 && engine->jobs->count == 0 &&
-		az_subscriptions_are_stopped(&engine->subscriptions);
+		az_subscriptions_are_stopped(&engine->subscriptions) &&
+		az_timers_are_stopped(&engine->timers);
 }
 
 static bool
@@ -222,7 +229,9 @@ create_parts(AzEngine *engine, const AzEngineSettings *settings)
 		az_subscriptions_init(&engine->subscriptions, engine->db,
 							  engine->jobs) &&
 		az_outbox_init(&engine->outbox, engine->db, engine->jobs,
-					   settings->catalog_poll_us);
+					   settings->catalog_poll_us) &&
+		az_timers_init(&engine->timers, engine->db, engine->jobs,
+					   &engine->subscriptions);
 }
 
 static bool

@@ -250,6 +250,7 @@ apply(AzSubscriptions *subscriptions, Work *work, int64_t now_us)
 	for (size_t i = 0; i < work->n_writers; i++)
 		az_subscription_written(work->writers[i], &work->cursors[i], now_us);
 	is_fine = apply_held(work, now_us) && apply_events(work, now_us);
+	subscriptions->looks += work->n_refreshed > 0 ? 1 : 0;
 	for (size_t i = 0; i < work->n_refreshed; i++)
 		is_fine = az_subscription_refreshed(work->refreshed[i]) && is_fine;
 	/* More may be there, or be possible now. */

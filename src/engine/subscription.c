@@ -37,7 +37,6 @@ static bool waits_for_word(const AzSubscription *subscription);
 static void give_up(AzSubscription *subscription);
 static void fill_limits(const AzSubscription *subscription,
 						AzWindowLimits *limits);
-static bool is_ours(const AzSubscription *subscription);
 static const char **list_names(AzSubscription **subscriptions, size_t count,
 							   AzArena *arena);
 static bool refresh_leases(AzDb *db, AzSubscription **subscriptions,
@@ -143,10 +142,16 @@ az_subscription_refreshed(AzSubscription *subscription)
 }
 
 bool
+az_subscription_is_ours(const AzSubscription *subscription)
+{
+	return subscription->has_lease && subscription->window != NULL;
+}
+
+bool
 az_subscription_wants_write(const AzSubscription *subscription,
 							int64_t now_us, bool hurry)
 {
-	if (!is_ours(subscription) || !az_subscription_has_news(subscription))
+	if (!az_subscription_is_ours(subscription) || !az_subscription_has_news(subscription))
 		return false;
 	return hurry || subscription->has_status ||
 		az_window_is_urgent(subscription->window) ||
@@ -184,7 +189,7 @@ bool
 az_subscription_wants_events(const AzSubscription *subscription,
 							 int64_t horizon)
 {
-	return is_ours(subscription) && subscription->is_enabled &&
+	return az_subscription_is_ours(subscription) && subscription->is_enabled &&
 		!subscription->is_paused && subscription->failures == 0 &&
 		az_window_read_to(subscription->window) < horizon &&
 		az_window_room(subscription->window) >= LEAST_ROOM;
@@ -204,7 +209,7 @@ az_subscription_fill_range(const AzSubscription *subscription,
 bool
 az_subscription_may_run(const AzSubscription *subscription, int64_t now_us)
 {
-	return is_ours(subscription) && subscription->is_enabled &&
+	return az_subscription_is_ours(subscription) && subscription->is_enabled &&
 		!subscription->is_paused && subscription->resume_us <= now_us;
 }
 
@@ -230,7 +235,7 @@ az_subscription_is_busy(const AzSubscription *subscription)
 bool
 az_subscription_has_news(const AzSubscription *subscription)
 {
-	return is_ours(subscription) &&
+	return az_subscription_is_ours(subscription) &&
 		(subscription->has_status ||
 		 az_window_has_news(subscription->window));
 }
@@ -240,7 +245,7 @@ az_subscription_due_us(const AzSubscription *subscription, int64_t now_us)
 {
 	int64_t		due_us = INT64_MAX;
 
-	if (!is_ours(subscription))
+	if (!az_subscription_is_ours(subscription))
 		return due_us;
 	if (az_subscription_has_news(subscription))
 		due_us = subscription->written_us + WRITE_US;
@@ -293,12 +298,6 @@ fill_limits(const AzSubscription *subscription, AzWindowLimits *limits)
 		(size_t) component->max_in_flight : (size_t) jobs->settings.max_deliveries;
 	limits->max_batch = subscription->is_rare ? 1 :
 		(size_t) jobs->settings.validation.max_pages;
-}
-
-static bool
-is_ours(const AzSubscription *subscription)
-{
-	return subscription->has_lease && subscription->window != NULL;
 }
 
 static const char **

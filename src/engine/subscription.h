@@ -55,6 +55,9 @@ extern bool az_subscription_refresh(AzDb *db, AzSubscription **subscriptions,
 /* It is committed.  False when memory is out. */
 extern bool az_subscription_refreshed(AzSubscription *subscription);
 
+/* Whether this engine delivers to it, as far as was looked. */
+extern bool az_subscription_is_ours(const AzSubscription *subscription);
+
 /* Whether the cursor is to be written now; what goes into its row. */
 extern bool az_subscription_wants_write(const AzSubscription *subscription,
 										int64_t now_us, bool hurry);

@@ -104,6 +104,22 @@ az_subscriptions_stop(AzSubscriptions *subscriptions)
 	subscriptions->is_due = true;
 }
 
+bool
+az_subscriptions_deliver_to(const AzSubscriptions *subscriptions,
+							const char *component)
+{
+	const AzSubscription *subscription = find(subscriptions, component);
+
+	return subscription != NULL && az_subscription_is_ours(subscription) &&
+		subscription->is_enabled && !subscription->is_paused;
+}
+
+uint64_t
+az_subscriptions_looks(const AzSubscriptions *subscriptions)
+{
+	return subscriptions->looks;
+}
+
 /* A database that does not take the cursors is not waited for. */
 bool
 az_subscriptions_are_stopped(const AzSubscriptions *subscriptions)
@@ -189,6 +205,7 @@ sync_with_catalog(AzSubscriptions *subscriptions)
 		az_subscription_look(subscription, component);
 	}
 	close_gone(subscriptions);
+	subscriptions->looks++;
 	subscriptions->version = az_catalog_version(catalog);
 	if (subscriptions->all != NULL)
 		az_readers_add(&subscriptions->jobs->readers, &subscriptions->reader);

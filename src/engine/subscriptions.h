@@ -24,6 +24,7 @@ typedef struct AzSubscriptions
 	AzSubscription *all;
 	int64_t		horizon;
 	uint64_t	version;		/* of the catalog, when last refreshed */
+	uint64_t	looks;			/* rises when leases and pauses were looked at */
 	bool		is_due;			/* the timer says so */
 	bool		has_moved;		/* a delivery ended, or there is more to read */
 	bool		has_failed;		/* the last transaction: the timer says when
@@ -39,6 +40,15 @@ extern void az_subscriptions_free(AzSubscriptions *subscriptions);
 
 extern bool az_subscriptions_want_turn(const AzSubscriptions *subscriptions);
 extern void az_subscriptions_turn(AzSubscriptions *subscriptions);
+
+/*
+ * Whether this engine has the lease of a component that is to be delivered
+ * to: neither paused nor disabled.  The answer may be another one when "looks"
+ * has risen.
+ */
+extern bool az_subscriptions_deliver_to(const AzSubscriptions *subscriptions,
+										const char *component);
+extern uint64_t az_subscriptions_looks(const AzSubscriptions *subscriptions);
 
 /* Begins nothing more; stopped: nothing is under way, all is written. */
 extern void az_subscriptions_stop(AzSubscriptions *subscriptions);

@@ -25,6 +25,7 @@
 #include "store/outbox.h"
 #include "store/read.h"
 #include "store/reserve.h"
+#include "store/timers.h"
 
 /* The order of the kinds within a tick. */
 static const AzWishKind *const kinds[] = {
@@ -33,7 +34,7 @@ static const AzWishKind *const kinds[] = {
 	&az_head_kind, &az_load_kind, &az_find_kind, &az_plan_kind, &az_read_kind,
 	&az_roots_kind, &az_letter_list_kind,
 	&az_letter_find_kind, &az_letter_delete_kind, &az_letter_mark_kind,
-	&az_letter_sequence_kind
+	&az_letter_sequence_kind, &az_timer_kind
 };
 
 #define LOCK_TIMEOUT "55P03"	/* SQLSTATE: lock not available */

@@ -11,6 +11,7 @@
 static size_t event_bytes(const AzEvent *event);
 static AzCommitOutcome judge(AzCommit *commit, AzJob *job,
 							 const AzTarget *target);
+static void note_timers(const AzAppendWish *append, AzJobs *jobs);
 static void remember(const AzAppendWish *append, AzJob *job,
 					 const AzTarget *target);
 static AzCommitOutcome park(AzCommit *commit, AzJob *job,
@@ -35,6 +36,8 @@ az_commit_start(AzCommit *commit, AzJob *job)
 		append->wish.bytes += append->snapshot->state.len + BYTES_A_ROW;
 	for (size_t i = 0; i < append->n_outbox; i++)
 		append->wish.bytes += append->outbox[i].envelope.len + BYTES_A_ROW;
+	for (size_t i = 0; i < append->n_timers; i++)
+		append->wish.bytes += append->timers[i].payload.len + BYTES_A_ROW;
 	return az_job_wish(job, &append->wish, &az_append_kind);
 }
 
@@ -81,7 +84,22 @@ judge(AzCommit *commit, AzJob *job, const AzTarget *target)
 	job->jobs->events += append->count;
 	if (append->n_outbox > 0)
 		job->jobs->outbox_news = true;
+	note_timers(append, job->jobs);
 	return AZ_COMMIT_DONE;
+}
+
+/* Whoever fires them looks there; what is handled fires no more. */
+static void
+note_timers(const AzAppendWish *append, AzJobs *jobs)
+{
+	for (size_t i = 0; i < append->n_timers; i++)
+	{
+		const AzTimerRow *timer = &append->timers[i];
+
+		if (!timer->is_handled && timer->due_us != AZ_TIMER_NEVER &&
+			timer->due_us < jobs->timer_due_us)
+			jobs->timer_due_us = timer->due_us;
+	}
 }
 
 /* Whether a snapshot was kept is for the store to say: load it next time. */

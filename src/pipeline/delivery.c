@@ -13,6 +13,7 @@ static void *copy_message(const void *message, AzArena *arena);
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
 								   AzArena *arena);
+static bool copy_firing(AzDelivery *delivery, AzArena *arena);
 static bool copy_book(const AzBook *book, AzBook *copy, AzArena *arena);
 static bool copy_event(const AzEvent *event, AzEvent *copy, AzArena *arena);
 static bool copy_aggregate(const AzAggregate *aggregate, AzAggregate *copy,
@@ -147,6 +148,7 @@ copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery)
 		job->delivery.chain = az_arena_string(arena, delivery->chain);
 	return job->delivery.component != NULL &&
 		(job->delivery.chain != NULL || delivery->chain == NULL) &&
+		copy_firing(&job->delivery, arena) &&
 		copy_book(&delivery->trigger, &job->delivery.trigger, arena);
 }
 
@@ -166,6 +168,26 @@ copy_component(const AzComponent *component, AzArena *arena)
 	copy->inputs = NULL;
 	return copy->name != NULL && copy->kind != NULL && copy->domain != NULL &&
 		copy->address != NULL ? copy : NULL;
+}
+
+static bool
+copy_firing(AzDelivery *delivery, AzArena *arena)
+{
+	const AzTimerRow *firing = delivery->firing;
+	AzTimerRow *copy;
+
+	if (firing == NULL)
+		return true;
+	copy = az_arena_alloc(arena, sizeof(AzTimerRow));
+	if (copy == NULL)
+		return false;
+	*copy = *firing;
+	copy->component = delivery->component->name;
+	copy->name = az_arena_string(arena, firing->name);
+	delivery->firing = copy;
+	return copy->name != NULL &&
+		copy_aggregate(&firing->process, &copy->process, arena) &&
+		az_arena_copy(arena, firing->payload, &copy->payload);
 }
 
 static bool

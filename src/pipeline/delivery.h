@@ -12,8 +12,7 @@
 
 #include "codec/dead_letter.h"
 #include "pipeline/job.h"
-
-typedef struct AzTimerFiring AzTimerFiring;
+#include "store/timers.h"
 
 /* What is delivered, to whom. */
 typedef struct AzDelivery
@@ -32,7 +31,8 @@ typedef struct AzDelivery
 	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
 	int			cascade_depth;	/* commands above it in this request */
 	const char *chain;			/* them, for messages; or NULL */
-	const AzTimerFiring *firing;	/* a process manager's timer, or NULL */
+	const AzTimerRow *firing;	/* what elapsed, if that is the trigger, or
+								 * NULL */
 } AzDelivery;
 
 /* What came of it; texts and messages live as long as the job. */
@@ -59,12 +59,13 @@ typedef struct AzDeliveryJob
 	AzJob		job;			/* must come first */
 	AzDelivery	delivery;
 	AzDeliveryResult result;
+	AzTimerWish timer;			/* the look at what elapsed */
 } AzDeliveryJob;
 
 /*
- * A job that delivers; all of "delivery" is copied into it, but a firing.
- * NULL as az_job_create, and with INTERNAL for a component of a kind that
- * does not react.  Set "done" and start it.
+ * A job that delivers; all of "delivery" is copied into it.  NULL as
+ * az_job_create, and with INTERNAL for a component of a kind that does not
+ * react.  Set "done" and start it.
  */
 extern AzJob *az_delivery_create(AzJobs *jobs, const AzDelivery *delivery,
 								 AzError *error);

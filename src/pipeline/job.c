@@ -57,6 +57,7 @@ az_jobs_create(AzLoop *loop, AzChannels *channels, AzCatalog *catalog,
 	jobs->channels = channels;
 	jobs->catalog = catalog;
 	jobs->settings = *settings;
+	jobs->timer_due_us = INT64_MAX;
 	jobs->lanes = az_map_create();
 	jobs->cache = az_cache_create(settings->cache_bytes);
 	if (jobs->lanes != NULL && jobs->cache != NULL)

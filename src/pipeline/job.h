@@ -43,6 +43,8 @@ struct AzJobs
 							   const AzAggregate *aggregate,
 							   int64_t position);
 	void	   *deliverer;
+	int64_t		timer_due_us;	/* the earliest timer set since it was looked
+								 * at, by the wall clock; INT64_MAX: none */
 
 	uint64_t	commands;		/* answered with OK */
 	uint64_t	rejected;		/* answered otherwise */

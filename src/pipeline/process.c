@@ -70,7 +70,9 @@ az_process_take(AzProcess *process, const AzTarget *target,
 	};
 
 	return stamp_events(process, &stamp, answer, job) &&
-		wrap_notification(process, emission, answer->notification, job);
+		wrap_notification(process, emission, answer->notification, job) &&
+		az_timeout_read(&process->timeouts, target, process->events,
+						process->n_events, process->firing, job);
 }
 
 static bool
@@ -246,6 +248,8 @@ az_process_append(const AzProcess *process, const AzTarget *target,
 	append->snapshot = process->snapshot;
 	append->outbox = &process->outbox;
 	append->n_outbox = process->n_outbox;
+	append->timers = process->timeouts.rows;
+	append->n_timers = process->timeouts.n_rows;
 	append->begins = az_branch_is_new(&process->branch) &&
 		process->n_events > 0;
 }

@@ -9,11 +9,13 @@
 #include "pipeline/commit.h"
 #include "pipeline/emit.h"
 #include "pipeline/stamp.h"
+#include "pipeline/timeout.h"
 #include "pipeline/upcast.h"
 
-/* Embedded in a job; needs no filling. */
+/* Embedded in a job. */
 typedef struct AzProcess
 {
+	const AzTimerRow *firing;	/* the timer that elapsed, or NULL: to be set */
 	AzBranch	branch;
 	AzLoadWish	load;
 	PbEventBook *state;			/* as it is handed over */
@@ -23,6 +25,7 @@ typedef struct AzProcess
 	const AzSnapshot *snapshot;
 	AzOutboxRow outbox;			/* what it forwards */
 	size_t		n_outbox;
+	AzTimeouts	timeouts;		/* what it says of timers */
 } AzProcess;
 
 /* Where the process of a trigger is, and who manages it. */
@@ -35,9 +38,10 @@ extern bool az_process_state(AzProcess *process, const AzTarget *target,
 
 /*
  * Takes what it answered: numbers the events, all books one after the other,
- * with our cover; wraps up what is to be forwarded.  Errors as
- * az_stamp_events, but INTERNAL for what is over a limit, and for a
- * notification that does not say to whom: it is no use to ask again.
+ * with our cover; wraps up what is to be forwarded; reads what is said of
+ * timers.  Errors as az_stamp_events, but INTERNAL for what is over a limit,
+ * and for a notification that does not say to whom, and as az_timeout_read: it
+ * is no use to ask again.
  */
 extern bool az_process_take(AzProcess *process, const AzTarget *target,
 							const AzEmission *emission,

@@ -24,6 +24,7 @@
 #include "pipeline/process.h"
 #include "pipeline/provenance.h"
 #include "pipeline/repeat.h"
+#include "pipeline/timeout.h"
 
 typedef struct AzReactionJob
 {
@@ -78,6 +79,7 @@ static const AzStep steps[] = {
 	{"read record", AZ_STEP_LOCAL, read_record, take_events},
 	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
 	{"load state", AZ_STEP_LOCAL, load_state, take_state},
+	{"find timer", AZ_STEP_LOCAL, az_timeout_find, az_timeout_found},
 	{"upcast trigger", AZ_STEP_REMOTE, upcast_trigger, take_trigger},
 	{"upcast state", AZ_STEP_REMOTE, upcast_state, take_upcast_state},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
@@ -110,6 +112,7 @@ prepare(AzJob *job)
 	if (reaction->is_process &&
 		trigger->events[0].correlation_id[0] == '\0')
 		return AZ_STEP_END;
+	reaction->process.firing = delivery->firing;
 	az_process_target(&reaction->target, delivery->component, trigger, job);
 	if (!reaction->is_process)
 		reaction->target.aggregate = trigger->aggregate;
@@ -140,7 +143,8 @@ make_key(AzReactionJob *reaction)
 	AzJob	   *job = &reaction->head.job;
 
 	if (!az_emit_origin(&reaction->emission, 0, &reaction->origin, job->arena,
-						&job->error))
+						&job->error) ||
+		!az_timeout_key(&reaction->head, &reaction->origin.key))
 		return false;
 	reaction->origin.key.kind = "reaction";
 	reaction->repeat.has_key = true;

@@ -1,6 +1,7 @@
 /*
  * Appending the events of many commands with one call of append_batch, then
- * keeping the keys, snapshots and obligations of those that were appended.
+ * keeping the keys, snapshots, obligations and timers of those that were
+ * appended.
  *
  * The batch is sorted by key, so that two batches never wait for each other
  * in a circle, and holds each aggregate once: a second command for the same
@@ -15,9 +16,9 @@
 #include <string.h>
 
 #include "store/columns.h"
+#include "store/companions.h"
 #include "store/heads.h"
 #include "store/pages.h"
-#include "store/snapshots.h"
 
 /* Parameters of AZ_STATEMENT_HOLD_BRANCHES. */
 enum
@@ -57,10 +58,6 @@ static bool append_pages(AzDb *db, AzStatementId statement, AzWish **wishes,
 static bool keep_keys(AzDb *db, AzWish **wishes, size_t count,
 					  AzArena *scratch, AzError *error);
 static void set_kept(AzAppendWish *append);
-static bool keep_snapshots(AzDb *db, AzWish **wishes, size_t count,
-						   AzArena *scratch, AzError *error);
-static bool record_outbox(AzDb *db, AzWish **wishes, size_t count,
-						  AzArena *scratch, AzError *error);
 static bool make_reservations(AzDb *db, AzWish **wishes, size_t count,
 							  AzArena *scratch, AzError *error);
 static int	compare_wishes(const void *left, const void *right);
@@ -107,8 +104,7 @@ run_appends(AzDb *db, AzStatementId statement, AzWish **wishes, size_t count,
 	count = put_last(wishes, count, is_lost);
 	return append_pages(db, statement, wishes, count, scratch, error) &&
 		keep_keys(db, wishes, fresh, scratch, error) &&
-		keep_snapshots(db, wishes, fresh, scratch, error) &&
-		record_outbox(db, wishes, fresh, scratch, error) &&
+		az_companions_keep(db, wishes, fresh, scratch, error) &&
 		make_reservations(db, wishes, count, scratch, error);
 }
 
@@ -365,55 +361,6 @@ set_kept(AzAppendWish *append)
 		return;
 	append->kept.first = append->events[0].sequence;
 	append->kept.last = append->events[append->count - 1].sequence;
-}
-
-static bool
-keep_snapshots(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
-			   AzError *error)
-{
-	AzSnapshotRow *rows = az_arena_array(scratch, count,
-										 sizeof(AzSnapshotRow));
-	size_t		n_rows = 0;
-
-	if (rows == NULL)
-		return az_error_out_of_memory(error);
-	for (size_t i = 0; i < count; i++)
-	{
-		const AzAppendWish *append = (AzAppendWish *) wishes[i];
-
-		if (!append->appended || append->snapshot == NULL)
-			continue;
-		rows[n_rows].aggregate = &append->aggregate;
-		rows[n_rows++].snapshot = append->snapshot;
-	}
-	return n_rows == 0 || az_snapshots_keep(db, rows, n_rows, scratch, error);
-}
-
-/* What those that were appended owe others. */
-static bool
-record_outbox(AzDb *db, AzWish **wishes, size_t count, AzArena *scratch,
-			  AzError *error)
-{
-	const AzOutboxRow **rows;
-	size_t		most = 0;
-	size_t		n_rows = 0;
-
-	for (size_t i = 0; i < count; i++)
-		most += ((AzAppendWish *) wishes[i])->n_outbox;
-	if (most == 0)
-		return true;
-	rows = az_arena_array(scratch, most, sizeof(*rows));
-	if (rows == NULL)
-		return az_error_out_of_memory(error);
-	for (size_t i = 0; i < count; i++)
-	{
-		const AzAppendWish *append = (AzAppendWish *) wishes[i];
-
-		for (size_t j = 0; append->appended && j < append->n_outbox; j++)
-			rows[n_rows++] = &append->outbox[j];
-	}
-	return n_rows == 0 ||
-		az_outbox_record(db, rows, n_rows, scratch, error);
 }
 
 /* Of what was appended, for whoever waits for what comes of it. */

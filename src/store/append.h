@@ -1,6 +1,7 @@
 /*
  * Appending: all events of one command or none, many commands at once; with
- * them, in the same transaction, its key, its snapshot and what it owes others.
+ * them, in the same transaction, its key, its snapshot, what it owes others,
+ * and the timers it sets.
  */
 #ifndef AZ_STORE_APPEND_H
 #define AZ_STORE_APPEND_H
@@ -8,6 +9,7 @@
 #include "store/keys.h"
 #include "store/reserve.h"
 #include "store/outbox.h"
+#include "store/timers.h"
 
 /*
  * Fill all but the results.  events[0].sequence is the expected sequence;
@@ -30,6 +32,8 @@ typedef struct AzAppendWish
 	size_t		n_reservations;
 	const AzOutboxRow *outbox;	/* to be recorded with them, or NULL */
 	size_t		n_outbox;
+	const AzTimerRow *timers;	/* likewise, of the process that it is */
+	size_t		n_timers;
 
 	/*
 	 * What it was decided on, where that was remembered and not loaded: when

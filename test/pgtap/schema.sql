@@ -57,7 +57,8 @@ FROM (VALUES
     ('inbox_results', 'ticket bigint!, code integer!, message text!, response bytea,'
         ' finished_at timestamp with time zone!'),
     ('timers', 'component text!, edition text!, root uuid!, name text!,'
-        ' due_at timestamp with time zone!, payload bytea, scheduled_sequence bigint!'),
+        ' due_at timestamp with time zone!, payload bytea, scheduled_sequence bigint!,'
+        ' is_handled boolean!'),
     ('dead_letters', 'id bigint!, domain text!, correlation_id text!,'
         ' source_component text!, source_component_type text!, rejection_type text!,'
         ' rejection_reason text!, details text!, payload bytea!,'

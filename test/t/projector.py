@@ -70,9 +70,10 @@ class Projector(grpc.GenericRpcHandler):
                 context.abort(grpc.StatusCode.INTERNAL, "not yet")
 
 
-server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
-server.add_generic_rpc_handlers([Projector()])
-port = server.add_insecure_port(f"localhost:{sys.argv[1]}")
-server.start()
-print(f"port {port}", flush=True)
-threading.Event().wait()
+if __name__ == "__main__":
+    server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers([Projector()])
+    port = server.add_insecure_port(f"localhost:{sys.argv[1]}")
+    server.start()
+    print(f"port {port}", flush=True)
+    threading.Event().wait()

@@ -291,6 +291,12 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 		case AZ_STATEMENT_CLOSE_OBLIGATIONS:
 			return memory_outbox(memory, statement, params, arena, rows,
 								 error);
+		case AZ_STATEMENT_KEEP_TIMERS:
+		case AZ_STATEMENT_DROP_TIMERS:
+		case AZ_STATEMENT_STANDING_TIMERS:
+		case AZ_STATEMENT_DUE_TIMERS:
+			return memory_timers(memory, statement, params, arena, rows,
+								 error);
 		case AZ_STATEMENT_KEEP_SNAPSHOTS:
 			return memory_keep_snapshots(memory, params, arena, rows, error);
 		case AZ_STATEMENT_BRANCH_STATES:
@@ -360,6 +366,7 @@ commit(AzDb *db, AzArena *arena, AzError *error)
 	memory_end_kept(memory, true);
 	memory_end_outbox(memory, true);
 	memory_end_deliveries(memory, true);
+	memory_end_timers(memory, true);
 	memory->committed++;
 	return true;
 }
@@ -373,6 +380,7 @@ rollback(AzDb *db)
 	memory_end_kept(memory, false);
 	memory_end_outbox(memory, false);
 	memory_end_deliveries(memory, false);
+	memory_end_timers(memory, false);
 	memory->rolled_back++;
 }
 

@@ -118,6 +118,25 @@ typedef struct MemoryDeliveries
 	size_t		n_exceptions;
 } MemoryDeliveries;
 
+/* A row of angzarr.timers. */
+typedef struct MemoryTimer
+{
+	const char *component;
+	const char *edition;
+	uint8_t		root[AZ_UUID_SIZE];
+	const char *name;
+	int64_t		due_us;
+	AzBytes		payload;
+	int64_t		sequence;
+	bool		is_handled;
+} MemoryTimer;
+
+typedef struct MemoryTimers
+{
+	MemoryTimer rows[64];		/* in no order */
+	size_t		count;
+} MemoryTimers;
+
 /* A row of angzarr.descriptors; borrowed. */
 typedef struct MemoryFile
 {
@@ -188,6 +207,8 @@ typedef struct MemoryDb
 	int64_t		outbox_id;		/* drawn last */
 	MemoryDeliveries deliveries;
 	MemoryDeliveries committed_deliveries;
+	MemoryTimers timers;		/* as the outbox */
+	MemoryTimers committed_timers;
 	struct MemoryStream *first; /* of all of them */
 	struct MemoryStream *last;
 	int64_t		n_streams;

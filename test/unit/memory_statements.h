@@ -144,6 +144,12 @@ extern void memory_subscribe(MemoryDb *memory,
 extern void memory_unsubscribe(MemoryDb *memory, const char *component);
 extern void memory_end_deliveries(MemoryDb *memory, bool keep);
 
+/* Timers, in memory_timers.c. */
+extern bool memory_timers(MemoryDb *memory, AzStatementId statement,
+						  const AzDbParam *params, AzArena *arena,
+						  AzRows *rows, AzError *error);
+extern void memory_end_timers(MemoryDb *memory, bool committed);
+
 /* Root, domain and edition are the first three parameters of most. */
 extern AzAggregate memory_aggregate(const AzDbParam *params, size_t row);
 
