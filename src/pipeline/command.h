@@ -20,6 +20,7 @@ extern void az_command_set_request(AzCommandJob *command,
 /* Before it starts: a reaction's command and not a client's; must stay. */
 extern void az_command_set_origin(AzCommandJob *command,
 								  const AzOrigin *origin);
+
 /* What came of its events, while it waited; of one that is a reaction's. */
 extern const AzAftermath *az_command_aftermath(const AzJob *job);
 extern const PbCommandResponse *az_command_response(const AzJob *job);

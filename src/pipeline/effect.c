@@ -284,12 +284,12 @@ az_effect_take(const AzJob *ended, AzDeliveryResult *result, AzJob *job)
 		return true;
 	result->was_lettered |= effect->surrender.is_lettered;
 	return az_effect_add_error(result, job, describe(effect, job),
-					 &effect->surrender.failure);
+							   &effect->surrender.failure);
 }
 
 bool
 az_effect_add_error(AzDeliveryResult *result, AzJob *job,
-		  const PbCascadeReactionError *error, const AzError *failure)
+					const PbCascadeReactionError *error, const AzError *failure)
 {
 	const PbCascadeReactionError **errors =
 	az_arena_array(job->arena, result->n_errors + 1, sizeof(*errors));

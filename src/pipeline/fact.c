@@ -439,7 +439,7 @@ plan_aftermath(AzFactJob *fact)
 static AzStepResult
 react(AzJob *job)
 {
-	AzFactJob *fact = (AzFactJob *) job;
+	AzFactJob  *fact = (AzFactJob *) job;
 	AzStepResult result;
 
 	fill_book(fact);

@@ -12,6 +12,7 @@ extern AzFactJob *az_fact_create(AzJobs *jobs, AzError *error);
 extern AzJob *az_fact_job(AzFactJob *fact);
 extern void az_fact_set_request(AzFactJob *fact, PbEventRequest *request);
 extern void az_fact_set_origin(AzFactJob *fact, const AzOrigin *origin);
+
 /* What came of its events, while it waited; of one that is a reaction's. */
 extern const AzAftermath *az_fact_aftermath(const AzJob *job);
 extern const PbFactInjectionResponse *az_fact_response(const AzJob *job);

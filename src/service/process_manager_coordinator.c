@@ -23,7 +23,7 @@ handle(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbProcessManagerCoordinatorRequest *request = az_decode(&pb_process_manager_coordinator_request_descriptor, message,
-									az_server_call_arena(call->call), &error);
+															az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
@@ -44,7 +44,7 @@ handle_speculative(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbSpeculatePmRequest *request = az_decode(&pb_speculate_pm_request_descriptor, message,
-									az_server_call_arena(call->call), &error);
+											  az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)

@@ -26,7 +26,7 @@ handle_sync(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbEventRequest *request = az_decode(&pb_event_request_descriptor, message,
-									az_server_call_arena(call->call), &error);
+										az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
@@ -47,7 +47,7 @@ handle(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbEventBook *request = az_decode(&pb_event_book_descriptor, message,
-									az_server_call_arena(call->call), &error);
+									 az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
@@ -67,7 +67,7 @@ handle_speculative(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbSpeculateProjectorRequest *request = az_decode(&pb_speculate_projector_request_descriptor, message,
-									az_server_call_arena(call->call), &error);
+													 az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)

@@ -23,7 +23,7 @@ execute(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbSagaHandleRequest *request = az_decode(&pb_saga_handle_request_descriptor, message,
-									az_server_call_arena(call->call), &error);
+											 az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
@@ -44,7 +44,7 @@ execute_speculative(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbSpeculateSagaRequest *request = az_decode(&pb_speculate_saga_request_descriptor, message,
-									az_server_call_arena(call->call), &error);
+												az_server_call_arena(call->call), &error);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
