@@ -95,6 +95,13 @@ SELECT results_eq(
       ('angzarr.events_pkey', 'CREATE UNIQUE INDEX events_pkey ON angzarr.events USING btree (root, domain, edition, sequence)'),
       ('angzarr.events_position_idx', 'CREATE INDEX events_position_idx ON angzarr.events USING btree ("position")')$$,
     'events has exactly these indexes');
+SELECT results_eq(
+    $$SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+      FROM pg_index WHERE indrelid = 'angzarr.exceptions'::regclass ORDER BY 1$$,
+    $$VALUES
+      ('angzarr.exceptions_pkey', 'CREATE UNIQUE INDEX exceptions_pkey ON angzarr.exceptions USING btree (component, "position")'),
+      ('angzarr.exceptions_stream_idx', 'CREATE INDEX exceptions_stream_idx ON angzarr.exceptions USING btree (component, root, domain, edition, "position")')$$,
+    'exceptions has exactly these indexes');
 SELECT is_empty(
     $$SELECT conname FROM pg_constraint
       WHERE contype = 'f' AND connamespace = 'angzarr'::regnamespace$$,
