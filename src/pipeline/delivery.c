@@ -52,15 +52,23 @@ az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline, size_t size,
 int
 az_delivery_attempt(const AzDeliveryJob *job, int stage)
 {
-	return job->delivery.stage == stage ? job->delivery.attempt : 1;
+	bool		is_counted = job->delivery.stage == stage ||
+	job->delivery.handback != NULL;
+
+	return is_counted ? job->delivery.attempt : 1;
 }
 
 int
 az_delivery_max_attempts(const AzDeliveryJob *job)
 {
+	const AzJobSettings *settings = &job->job.jobs->settings;
 	int			own = job->delivery.component->max_attempts;
+	int			most = own > 0 ? own : settings->max_attempts;
 
-	return own > 0 ? own : job->job.jobs->settings.max_attempts;
+	/* The outbox does not come again after its last. */
+	if (job->delivery.handback != NULL && settings->outbox_max_attempts < most)
+		return settings->outbox_max_attempts;
+	return most;
 }
 
 bool

@@ -15,6 +15,15 @@
 
 typedef struct AzTimerFiring AzTimerFiring;
 
+/* That a process manager is handed a notification, and no event of the log. */
+typedef struct AzHandback
+{
+	PbAngzarrDeferredSequence *provenance;	/* of the command it is about */
+	const char *kind;			/* of the key under which it is done once */
+	uint32_t	first_index;	/* of what is answered: the place of the first
+								 * command, and of the first fact */
+} AzHandback;
+
 /* What is delivered, to whom. */
 typedef struct AzDelivery
 {
@@ -32,6 +41,13 @@ typedef struct AzDelivery
 	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
 	int			cascade_depth;	/* commands above it in this request */
 	const AzTimerFiring *firing;	/* a process manager's timer, or NULL */
+
+	/*
+	 * Or NULL.  With it the trigger is of the process's own aggregate, the
+	 * attempts are counted of all stages together, and a failure of the
+	 * handler is for who delivers to keep.
+	 */
+	const AzHandback *handback;
 } AzDelivery;
 
 /* What came of it; texts and messages live as long as the job. */
@@ -58,8 +74,8 @@ typedef struct AzDeliveryJob
 } AzDeliveryJob;
 
 /*
- * A job that delivers; all of "delivery" is copied into it, but a firing.
- * NULL as az_job_create, and with INTERNAL for a component of a kind that
+ * A job that delivers; all of "delivery" is copied into it, but a firing
+ * and a handback.  NULL as az_job_create, and with INTERNAL for a component of a kind that
  * does not react.  Set "done" and start it.
  */
 extern AzJob *az_delivery_create(AzJobs *jobs, const AzDelivery *delivery,

@@ -187,7 +187,9 @@ take_outcome(AzJob *job)
 		return AZ_STEP_FAILED;
 	surrender->failure = job->error;
 	surrender->attempts = is_permanent ? 0 : effect->effect.attempt;
-	surrender->is_routable = is_permanent;
+	/* What a process sends instead of a rejected one does not come back. */
+	surrender->is_routable = is_permanent &&
+		effect->effect.emission->handback == NULL;
 	surrender->is_filed = is_filed_already(effect);
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;

@@ -22,7 +22,6 @@
 #include "pipeline/history.h"
 #include "pipeline/letter.h"
 #include "pipeline/process.h"
-#include "pipeline/provenance.h"
 #include "pipeline/repeat.h"
 
 typedef struct AzReactionJob
@@ -104,11 +103,11 @@ prepare(AzJob *job)
 	const AzBook *trigger = &delivery->trigger;
 
 	reaction->is_process = az_handover_is_process(&reaction->head);
-	if (reaction->is_process &&
+	if (reaction->is_process && delivery->handback == NULL &&
 		trigger->events[0].correlation_id[0] == '\0')
 		return AZ_STEP_END;
 	az_process_target(&reaction->target, delivery->component, trigger, job);
-	if (!reaction->is_process)
+	if (!reaction->is_process || delivery->handback != NULL)
 		reaction->target.aggregate = trigger->aggregate;
 	return make_trigger(reaction) && make_key(reaction) ?
 		AZ_STEP_NEXT : AZ_STEP_FAILED;
@@ -124,22 +123,16 @@ make_trigger(AzReactionJob *reaction)
 									 &job->error);
 	if (reaction->trigger == NULL)
 		return false;
-	reaction->emission.component = delivery->component;
-	reaction->emission.trigger = &delivery->trigger;
-	reaction->emission.source = reaction->trigger->cover;
+	az_handover_show(&reaction->head, reaction->trigger, &reaction->emission);
 	return az_handler_correlate(job, reaction->trigger->cover);
 }
 
-/* One for each event and component: that of an emission, of another kind. */
 static bool
 make_key(AzReactionJob *reaction)
 {
-	AzJob	   *job = &reaction->head.job;
-
-	if (!az_emit_origin(&reaction->emission, 0, &reaction->origin, job->arena,
-						&job->error))
+	if (!az_handover_origin(&reaction->head, &reaction->emission,
+							&reaction->origin))
 		return false;
-	reaction->origin.key.kind = "reaction";
 	reaction->repeat.has_key = true;
 	reaction->repeat.look.key = reaction->origin.key;
 	reaction->repeat.look.aggregate = reaction->target.aggregate;
@@ -257,7 +250,8 @@ upcast_trigger(AzJob *job)
 	if (!make_trigger(reaction))
 		return failed(reaction, false);
 	result = check_payload(reaction);
-	if (result != AZ_STEP_NEXT || reaction->letter.is_due)
+	if (result != AZ_STEP_NEXT || reaction->letter.is_due ||
+		reaction->head.delivery.handback != NULL)
 		return result;
 	result = az_upcast_start(&reaction->upcast, job, reaction->trigger);
 	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
@@ -483,6 +477,8 @@ failed(AzReactionJob *reaction, bool is_permanent)
 	AzJob	   *job = &reaction->head.job;
 	int			attempt = az_delivery_attempt(&reaction->head, 0);
 
+	if (reaction->head.delivery.handback != NULL)
+		return AZ_STEP_FAILED;
 	if (!is_permanent &&
 		attempt < az_delivery_max_attempts(&reaction->head))
 		return AZ_STEP_FAILED;

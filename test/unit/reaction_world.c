@@ -166,7 +166,10 @@ requested(H2Request *request, void *owner)
 			az_decode(&pb_process_manager_handle_request_descriptor,
 					  h2_message(request), arena, NULL);
 		assert_non_null(reactions->last_process);
-		answer_message(reactions->world, request, &reactions->process);
+		if (reactions->process_status != NULL)
+			h2_refuse(request, reactions->process_status, "process says no");
+		else
+			answer_message(reactions->world, request, &reactions->process);
 	}
 	else
 		h2_refuse(request, "12", "no such method");

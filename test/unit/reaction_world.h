@@ -39,6 +39,7 @@ typedef struct Reactions
 	PbSagaResponse saga;
 	PbProcessManagerHandleResponse process;
 	const char *saga_status;	/* NULL: the message */
+	const char *process_status; /* NULL: the message */
 	const char *stock_status;	/* NULL: world->n_events events */
 	int			stock_refusals; /* so often, then it answers; -1 = always */
 
