@@ -6,6 +6,7 @@
 #include "pipeline/failure.h"
 #include "pipeline/projection.h"
 #include "pipeline/reaction.h"
+#include "pipeline/replayed.h"
 
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
@@ -65,6 +66,8 @@ az_delivery_max_attempts(const AzDeliveryJob *job)
 	int			own = job->delivery.component->max_attempts;
 	int			most = own > 0 ? own : settings->max_attempts;
 
+	if (job->delivery.is_replay)
+		return 1;
 	/* The outbox does not come again after its last. */
 	if (job->delivery.handback != NULL && settings->outbox_max_attempts < most)
 		return settings->outbox_max_attempts;
@@ -77,7 +80,10 @@ az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
 				   AzDeadLetter *letter)
 {
 	AzArena    *arena = job->job.arena;
+	const char *metadata[AZ_REPLAYED_FIELDS][2];
 	AzRejected	rejected = {
+		.n_metadata = az_replayed_tell(&job->job, metadata),
+		.metadata = (const char *const(*)[2]) metadata,
 		.events = trigger,
 		.component = job->delivery.component->name,
 		.component_type = job->delivery.component->kind,
@@ -90,6 +96,7 @@ az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
 		.attempts = job->delivery.attempt
 	};
 
+	job->result.failure = *failure;
 	return lost != NULL ?
 		az_dead_letter_of_retrieval(letter, &retrieval, arena,
 									&job->job.error) :

@@ -48,6 +48,8 @@ typedef struct AzDelivery
 	 * handler is for who delivers to keep.
 	 */
 	const AzHandback *handback;
+	bool		is_replay;		/* of a dead letter: each stage has one
+								 * attempt */
 } AzDelivery;
 
 /* What came of it; texts and messages live as long as the job. */
@@ -57,6 +59,7 @@ typedef struct AzDeliveryResult
 								 * it, 1 + i = the command i, after all
 								 * commands the facts */
 	bool		was_lettered;	/* it, or a part of it, is a dead letter */
+	AzError		failure;		/* why the handler was given up, or OK */
 	bool		was_recorded;	/* handled before: the answer is the first one */
 	const PbProjection *projection; /* of a projector, or NULL */
 	const PbSagaResponse *saga; /* of a saga, stamped, or NULL */

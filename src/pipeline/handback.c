@@ -117,5 +117,6 @@ make_event(const AzDelivered *delivered, AzEvent *event)
 	event->payload.data = command->value.data;
 	event->payload.len = command->value.len;
 	event->ext.data = NULL;
-	event->depth = delivered->entry->row.depth - 1;
+	event->depth = delivered->entry->row.depth > 0 ?
+		delivered->entry->row.depth - 1 : 0;
 }

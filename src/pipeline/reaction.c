@@ -425,6 +425,9 @@ run_effects(AzJob *job)
 {
 	AzReactionJob *reaction = (AzReactionJob *) job;
 	const AzEmission *emission = &reaction->emission;
+
+	/* Of commands that were given up somebody was told; of facts, nobody. */
+	bool		is_replay = reaction->head.delivery.is_replay;
 	int			stage = 1 + (int) reaction->next;
 	AzEffect	effect = {
 		.emission = emission,
@@ -433,7 +436,8 @@ run_effects(AzJob *job)
 		.max_attempts = az_delivery_max_attempts(&reaction->head),
 		.sync_mode = reaction->head.delivery.sync_mode,
 		.error_mode = reaction->head.delivery.error_mode,
-		.may_be_settled = reaction->head.result.was_recorded
+		.may_be_settled = reaction->head.result.was_recorded &&
+		!(is_replay && reaction->next >= emission->n_commands)
 	};
 	AzJob	   *child;
 
@@ -484,6 +488,7 @@ failed(AzReactionJob *reaction, bool is_permanent)
 		return AZ_STEP_FAILED;
 	reaction->letter.is_due = true;
 	reaction->letter.failure = job->error;
+	reaction->head.result.failure = job->error;
 	reaction->letter.attempts = is_permanent ? 0 : attempt;
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;
