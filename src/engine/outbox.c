@@ -12,10 +12,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pipeline/obligation.h"
+#include "store/deliveries.h"
 #include "store/outbox.h"
 
+/* Its lease is kept beside those of components; none can have this name. */
+#define LEASE ":outbox"
 #define RETRY_US 1000000		/* after the database failed */
 
+static bool wants_lease(const AzOutbox *outbox);
+static bool take_lease(AzOutbox *outbox, AzError *error);
+static bool in_transaction(AzOutbox *outbox, AzOutboxPage *page,
+						   AzError *error);
 static bool look(AzOutbox *outbox, AzOutboxPage *page, AzError *error);
 static void start_due(AzOutbox *outbox, const AzOutboxPage *page);
 static bool start(AzOutbox *outbox, const AzOutboxEntry *entry,
@@ -57,22 +64,32 @@ az_outbox_stop(AzOutbox *outbox)
 		az_job_cancel(outbox->running[--outbox->n_running]);
 }
 
-/* Every engine does, as long as none has a lease that keeps the others off. */
+/* A lease is the session's: whoever ends gives it back, however it ends. */
 bool
 az_outbox_may_run(const AzOutbox *outbox)
 {
-	return !outbox->is_stopped;
+	return !outbox->is_stopped && outbox->has_lease;
 }
 
 /* Before the components are read nobody could be found to deliver to. */
 bool
 az_outbox_wants_turn(const AzOutbox *outbox)
 {
-	if (!az_outbox_may_run(outbox) ||
+	if (outbox->is_stopped ||
 		!az_catalog_was_read(outbox->jobs->catalog) ||
 		outbox->n_running == AZ_OUTBOX_BUSY)
 		return false;
+	if (!outbox->has_lease)
+		return wants_lease(outbox);
 	return outbox->is_due || (outbox->jobs->outbox_news && !outbox->failed);
+}
+
+/* It may be free since the components were last read. */
+static bool
+wants_lease(const AzOutbox *outbox)
+{
+	return outbox->failed ? outbox->is_due : outbox->lease_version !=
+		az_catalog_version(outbox->jobs->catalog);
 }
 
 void
@@ -93,7 +110,8 @@ az_outbox_turn(AzOutbox *outbox)
 	if (look(outbox, &page, &error))
 	{
 		outbox->failed = false;
-		start_due(outbox, &page);
+		if (outbox->has_lease)
+			start_due(outbox, &page);
 	}
 	else
 		complain(outbox, &error);
@@ -105,10 +123,32 @@ look(AzOutbox *outbox, AzOutboxPage *page, AzError *error)
 {
 	if (!az_db_begin(outbox->db, outbox->scratch, error))
 		return false;
-	if (az_outbox_read(outbox->db, page, outbox->scratch, error))
+	if (in_transaction(outbox, page, error))
 		return az_db_commit(outbox->db, outbox->scratch, error);
 	az_db_rollback(outbox->db);
 	return false;
+}
+
+static bool
+in_transaction(AzOutbox *outbox, AzOutboxPage *page, AzError *error)
+{
+	if (!outbox->has_lease && !take_lease(outbox, error))
+		return false;
+	return !outbox->has_lease ||
+		az_outbox_read(outbox->db, page, outbox->scratch, error);
+}
+
+/* True with or without it; it stays even if the transaction does not. */
+static bool
+take_lease(AzOutbox *outbox, AzError *error)
+{
+	const char *name = LEASE;
+
+	if (!az_deliveries_take(outbox->db, &name, 1, &outbox->has_lease,
+							outbox->scratch, error))
+		return false;
+	outbox->lease_version = az_catalog_version(outbox->jobs->catalog);
+	return true;
 }
 
 static void

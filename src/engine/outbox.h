@@ -5,6 +5,9 @@
  * an attempt is over and when the earliest pause is; and at least so often as
  * the components are read, for what others recorded.  So many attempts are
  * under way at a time as AZ_OUTBOX_BUSY says.
+ *
+ * Of several engines of a database, the one that has the lease delivers; the
+ * others ask for it whenever they have read the components.
  */
 #ifndef AZ_ENGINE_OUTBOX_H
 #define AZ_ENGINE_OUTBOX_H
@@ -24,6 +27,8 @@ typedef struct AzOutbox
 	AzJob	   *running[AZ_OUTBOX_BUSY];
 	int64_t		ids[AZ_OUTBOX_BUSY];	/* of their rows */
 	size_t		n_running;
+	uint64_t	lease_version;	/* of the catalog, when it was asked for */
+	bool		has_lease;
 	bool		is_due;
 	bool		failed;			/* the last look or attempt: the timer says
 								 * when again */

@@ -311,7 +311,7 @@ keep_errors(AzAftermath *aftermath, AzJob *job,
 	aftermath->is_stopped = true;
 	if (aftermath->failure.code != AZ_OK)
 		return true;
-	if (!az_effect_keep_error(&result->failure, &aftermath->failure,
+	if (!az_effect_keep_error(&result->first_failure, &aftermath->failure,
 							  job->arena))
 		return az_error_out_of_memory(&job->error);
 	return true;

@@ -405,10 +405,10 @@ take_delivery(AzJob *job)
 	bool		is_kept = true;
 	void	   *copy;
 
-	if (job->ended->error.code != AZ_OK || result->failure.code != AZ_OK)
+	if (job->ended->error.code != AZ_OK || result->first_failure.code != AZ_OK)
 	{
 		az_effect_keep_error(job->ended->error.code != AZ_OK ?
-							 &job->ended->error : &result->failure,
+							 &job->ended->error : &result->first_failure,
 							 &job->error, job->arena);
 		return AZ_STEP_FAILED;
 	}

@@ -8,6 +8,7 @@
 #include "pipeline/failure.h"
 #include "pipeline/projection.h"
 #include "pipeline/reaction.h"
+#include "pipeline/replayed.h"
 
 static void *copy_message(const void *message, AzArena *arena);
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
@@ -68,8 +69,8 @@ az_delivery_copy_result(const AzDeliveryResult *from, AzDeliveryResult *to,
 		if (errors[i] == NULL)
 			return false;
 	}
-	return from->failure.code == AZ_OK ||
-		az_effect_keep_error(&from->failure, &to->failure, arena);
+	return from->first_failure.code == AZ_OK ||
+		az_effect_keep_error(&from->first_failure, &to->first_failure, arena);
 }
 
 /* NULL when memory is out. */
@@ -100,15 +101,25 @@ az_delivery_job(AzJobs *jobs, const AzPipeline *pipeline, size_t size,
 int
 az_delivery_attempt(const AzDeliveryJob *job, int stage)
 {
-	return job->delivery.stage == stage ? job->delivery.attempt : 1;
+	bool		is_counted = job->delivery.stage == stage ||
+	job->delivery.handback != NULL;
+
+	return is_counted ? job->delivery.attempt : 1;
 }
 
 int
 az_delivery_max_attempts(const AzDeliveryJob *job)
 {
+	const AzJobSettings *settings = &job->job.jobs->settings;
 	int			own = job->delivery.component->max_attempts;
+	int			most = own > 0 ? own : settings->max_attempts;
 
-	return own > 0 ? own : job->job.jobs->settings.max_attempts;
+	if (job->delivery.is_replay)
+		return 1;
+	/* The outbox does not come again after its last. */
+	if (job->delivery.handback != NULL && settings->outbox_max_attempts < most)
+		return settings->outbox_max_attempts;
+	return most;
 }
 
 bool
@@ -117,7 +128,10 @@ az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
 				   AzDeadLetter *letter)
 {
 	AzArena    *arena = job->job.arena;
+	const char *metadata[AZ_REPLAYED_FIELDS][2];
 	AzRejected	rejected = {
+		.n_metadata = az_replayed_tell(&job->job, metadata),
+		.metadata = (const char *const(*)[2]) metadata,
 		.events = trigger,
 		.component = job->delivery.component->name,
 		.component_type = job->delivery.component->kind,
@@ -130,6 +144,7 @@ az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
 		.attempts = job->delivery.attempt
 	};
 
+	job->result.failure = *failure;
 	return lost != NULL ?
 		az_dead_letter_of_retrieval(letter, &retrieval, arena,
 									&job->job.error) :

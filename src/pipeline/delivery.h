@@ -14,6 +14,15 @@
 #include "pipeline/job.h"
 #include "store/timers.h"
 
+/* That a process manager is handed a notification, and no event of the log. */
+typedef struct AzHandback
+{
+	PbAngzarrDeferredSequence *provenance;	/* of the command it is about */
+	const char *kind;			/* of the key under which it is done once */
+	uint32_t	first_index;	/* of what is answered: the place of the first
+								 * command, and of the first fact */
+} AzHandback;
+
 /* What is delivered, to whom. */
 typedef struct AzDelivery
 {
@@ -33,6 +42,15 @@ typedef struct AzDelivery
 	const char *chain;			/* them, for messages; or NULL */
 	const AzTimerRow *firing;	/* what elapsed, if that is the trigger, or
 								 * NULL */
+
+	/*
+	 * Or NULL.  With it the trigger is of the process's own aggregate, the
+	 * attempts are counted of all stages together, and a failure of the
+	 * handler is for who delivers to keep.
+	 */
+	const AzHandback *handback;
+	bool		is_replay;		/* of a dead letter: each stage has one
+								 * attempt */
 } AzDelivery;
 
 /* What came of it; texts and messages live as long as the job. */
@@ -42,13 +60,14 @@ typedef struct AzDeliveryResult
 								 * it, 1 + i = the command i, after all
 								 * commands the facts */
 	bool		was_lettered;	/* it, or a part of it, is a dead letter */
+	AzError		failure;		/* why the handler was given up, or OK */
 	bool		was_recorded;	/* handled before: the answer is the first one */
 	const PbProjection *projection; /* of a projector, or NULL */
 	const PbSagaResponse *saga; /* of a saga, stamped, or NULL */
 	PbProcessManagerHandleResponse *process_manager;	/* likewise */
 	const PbCascadeReactionError *const *errors;	/* what failed for good */
 	size_t		n_errors;
-	AzError		failure;		/* of the first of them */
+	AzError		first_failure;	/* of the first of them */
 	bool		is_unfinished;	/* a cascade has stopped: the rest is for the
 								 * background */
 } AzDeliveryResult;
@@ -63,9 +82,9 @@ typedef struct AzDeliveryJob
 } AzDeliveryJob;
 
 /*
- * A job that delivers; all of "delivery" is copied into it.  NULL as
- * az_job_create, and with INTERNAL for a component of a kind that does not
- * react.  Set "done" and start it.
+ * A job that delivers; all of "delivery" is copied into it, but a handback.
+ * NULL as az_job_create, and with INTERNAL for a component of a kind that
+ * does not react.  Set "done" and start it.
  */
 extern AzJob *az_delivery_create(AzJobs *jobs, const AzDelivery *delivery,
 								 AzError *error);

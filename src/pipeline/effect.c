@@ -202,7 +202,9 @@ take_outcome(AzJob *job)
 		return AZ_STEP_FAILED;
 	surrender->failure = job->error;
 	surrender->attempts = is_permanent ? 0 : effect->effect.attempt;
-	surrender->is_routable = is_permanent;
+	/* What a process sends instead of a rejected one does not come back. */
+	surrender->is_routable = is_permanent &&
+		effect->effect.emission->handback == NULL;
 	surrender->is_filed = is_filed_already(effect);
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;
@@ -218,7 +220,7 @@ take_below(AzEffectJob *effect)
 	const AzDeliveryResult below = {
 		.errors = (const PbCascadeReactionError *const *) aftermath->errors,
 		.n_errors = aftermath->n_errors,
-		.failure = aftermath->failure
+		.first_failure = aftermath->failure
 	};
 
 	return az_delivery_copy_result(&below, &effect->below, job->arena) ||
@@ -278,7 +280,7 @@ az_effect_take(const AzJob *ended, AzDeliveryResult *result, AzJob *job)
 	if (!az_delivery_copy_result(&effect->below, &below, job->arena))
 		return az_error_out_of_memory(&job->error);
 	for (size_t i = 0; i < below.n_errors; i++)
-		if (!az_effect_add_error(result, job, below.errors[i], &below.failure))
+		if (!az_effect_add_error(result, job, below.errors[i], &below.first_failure))
 			return false;
 	if (effect->surrender.failure.code == AZ_OK)
 		return true;
@@ -300,8 +302,8 @@ az_effect_add_error(AzDeliveryResult *result, AzJob *job,
 		errors[i] = result->errors[i];
 	errors[result->n_errors++] = error;
 	result->errors = errors;
-	return result->failure.code != AZ_OK || failure->code == AZ_OK ||
-		az_effect_keep_error(failure, &result->failure, job->arena) ||
+	return result->first_failure.code != AZ_OK || failure->code == AZ_OK ||
+		az_effect_keep_error(failure, &result->first_failure, job->arena) ||
 		az_error_out_of_memory(&job->error);
 }
 

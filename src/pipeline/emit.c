@@ -62,6 +62,12 @@ az_emit_provenance(const AzEmission *emission, size_t index, AzArena *arena)
 	deferred->source_seq = (uint32_t) emission->trigger->events[0].sequence;
 	deferred->source_component = (char *) emission->component->name;
 	deferred->command_index = (uint32_t) index;
+	if (emission->handback != NULL)
+	{
+		deferred->source = emission->handback->provenance->source;
+		deferred->source_seq = emission->handback->provenance->source_seq;
+		deferred->command_index += emission->handback->first_index;
+	}
 	return deferred;
 }
 

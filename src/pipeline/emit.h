@@ -5,6 +5,7 @@
 #ifndef AZ_PIPELINE_EMIT_H
 #define AZ_PIPELINE_EMIT_H
 
+#include "pipeline/delivery.h"
 #include "pipeline/terms.h"
 
 /* An answer's commands and facts, and where they come from; all borrowed. */
@@ -13,6 +14,8 @@ typedef struct AzEmission
 	const AzComponent *component;
 	const AzBook *trigger;		/* one event */
 	PbCover    *source;			/* the trigger's whole cover */
+	const AzHandback *handback; /* what a process manager answers to, if it is
+								 * no event */
 	PbCommandBook **commands;
 	size_t		n_commands;
 	PbEventBook **facts;

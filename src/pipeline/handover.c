@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec/decode.h"
+#include "pipeline/provenance.h"
 
 static bool refuse_answer(AzDeliveryJob *job, const AzError *broken);
 static void show_saga(const AzDeliveryResult *result, AzEmission *emission);
@@ -22,6 +23,41 @@ az_handover_path(const AzDeliveryJob *job)
 	return az_handover_is_process(job) ?
 		"/io.angzarr.v1.ProcessManagerService/Handle" :
 		"/io.angzarr.v1.SagaService/Handle";
+}
+
+void
+az_handover_show(const AzDeliveryJob *job, PbEventBook *trigger,
+				 AzEmission *emission)
+{
+	const AzHandback *handback = job->delivery.handback;
+	PbPageHeader *header = trigger->pages[0]->header;
+
+	emission->component = job->delivery.component;
+	emission->trigger = &job->delivery.trigger;
+	emission->source = trigger->cover;
+	emission->handback = handback;
+	if (handback == NULL)
+		return;
+	header->sequence_type_case = PB_PAGE_HEADER_ANGZARR_DEFERRED;
+	header->angzarr_deferred = handback->provenance;
+	trigger->next_sequence = 0;
+}
+
+bool
+az_handover_origin(AzDeliveryJob *job, const AzEmission *emission,
+				   AzOrigin *origin)
+{
+	const AzHandback *handback = job->delivery.handback;
+	AzArena    *arena = job->job.arena;
+	AzError    *error = &job->job.error;
+
+	if (!az_emit_origin(emission, 0, origin, arena, error))
+		return false;
+	origin->key.kind = "reaction";
+	return handback == NULL ||
+		az_provenance_key(handback->provenance, handback->kind,
+						  "header.angzarr_deferred", &origin->key, arena,
+						  error);
 }
 
 bool

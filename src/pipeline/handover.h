@@ -14,6 +14,21 @@ extern bool az_handover_is_process(const AzDeliveryJob *job);
 /* The method that is called. */
 extern const char *az_handover_path(const AzDeliveryJob *job);
 
+/*
+ * Makes the emission that of a trigger.  That of a handback says what it is
+ * about, where an event has its sequence.
+ */
+extern void az_handover_show(const AzDeliveryJob *job, PbEventBook *trigger,
+							 AzEmission *emission);
+
+/*
+ * The key of what is decided, and what causes it.  One for each event and
+ * component: that of an emission, of another kind; of a handback that of the
+ * command it is about.  False when memory is out.
+ */
+extern bool az_handover_origin(AzDeliveryJob *job, const AzEmission *emission,
+							   AzOrigin *origin);
+
 /* The encoded request; a saga has no state.  False when memory is out. */
 extern bool az_handover_request(AzDeliveryJob *job, PbEventBook *trigger,
 								PbEventBook *state, AzBytes *bytes);

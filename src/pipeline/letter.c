@@ -2,9 +2,10 @@
 #include "pipeline/letter.h"
 
 #include "codec/book.h"
+#include "pipeline/replayed.h"
 
 static bool describe(AzRejected *rejected, const AzEmission *emission,
-					 const AzError *failure, AzArena *arena, AzError *error);
+					 const AzError *failure, AzJob *job);
 static bool write_letter(AzLetter *letter, const AzEmission *emission,
 						 AzJob *job);
 
@@ -26,22 +27,28 @@ az_letter_needs_payload(AzLetter *letter, const PbEventBook *trigger,
 
 bool
 az_letter_of_trigger(AzDeadLetter *letter, const AzEmission *emission,
-					 const AzError *failure, int attempts, AzArena *arena,
-					 AzError *error)
+					 const AzError *failure, int attempts, AzJob *job)
 {
+	const char *metadata[AZ_REPLAYED_FIELDS][2];
 	AzProcessingFailure processing = {
+		.rejected = {
+			.n_metadata = az_replayed_tell(job, metadata),
+			.metadata = (const char *const(*)[2]) metadata
+		},
 		.is_transient = attempts > 0,.attempts = attempts
 	};
 
-	return describe(&processing.rejected, emission, failure, arena, error) &&
-		az_dead_letter_of_processing(letter, &processing, arena, error);
+	return describe(&processing.rejected, emission, failure, job) &&
+		az_dead_letter_of_processing(letter, &processing, job->arena,
+									 &job->error);
 }
 
 static bool
 describe(AzRejected *rejected, const AzEmission *emission,
-		 const AzError *failure, AzArena *arena, AzError *error)
+		 const AzError *failure, AzJob *job)
 {
-	rejected->events = az_book_make(emission->trigger, arena, error);
+	rejected->events = az_book_make(emission->trigger, job->arena,
+									&job->error);
 	rejected->component = emission->component->name;
 	rejected->component_type = emission->component->kind;
 	rejected->reason = failure->message;
@@ -62,14 +69,19 @@ az_letter_file(AzLetter *letter, const AzEmission *emission, AzJob *job)
 static bool
 write_letter(AzLetter *letter, const AzEmission *emission, AzJob *job)
 {
-	AzRetrievalFailure retrieval = {.reference = letter->reference};
+	const char *metadata[AZ_REPLAYED_FIELDS][2];
+	AzRetrievalFailure retrieval = {
+		.rejected = {
+			.n_metadata = az_replayed_tell(job, metadata),
+			.metadata = (const char *const(*)[2]) metadata
+		},
+		.reference = letter->reference
+	};
 
 	if (letter->reference == NULL)
 		return az_letter_of_trigger(&letter->wish.letter, emission,
-									&letter->failure, letter->attempts,
-									job->arena, &job->error);
-	return describe(&retrieval.rejected, emission, &letter->failure,
-					job->arena, &job->error) &&
+									&letter->failure, letter->attempts, job);
+	return describe(&retrieval.rejected, emission, &letter->failure, job) &&
 		az_dead_letter_of_retrieval(&letter->wish.letter, &retrieval,
 									job->arena, &job->error);
 }

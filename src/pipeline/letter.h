@@ -27,7 +27,7 @@ extern bool az_letter_needs_payload(AzLetter *letter,
 extern bool az_letter_of_trigger(AzDeadLetter *letter,
 								 const AzEmission *emission,
 								 const AzError *failure, int attempts,
-								 AzArena *arena, AzError *error);
+								 AzJob *job);
 
 /* Step "file dead letter": NEXT at once when there is none; then END. */
 extern AzStepResult az_letter_file(AzLetter *letter,

@@ -1,6 +1,9 @@
 /*
  * The pipeline of ReplayDeadLetter: what failed is tried again.
  *
+ * Events are handed to their component once more, an envelope is put back
+ * into the outbox.
+ *
  * A command runs as a client's would, with a correlation id of its own and
  * metadata that says what it is a replay of.  A crash after it has run and
  * before the letter says so leaves a letter that seems not replayed; replayed
@@ -13,7 +16,9 @@
 #include "codec/decode.h"
 #include "pipeline/command.h"
 #include "pipeline/letter_view.h"
+#include "pipeline/redelivery.h"
 #include "pipeline/replayed.h"
+#include "pipeline/settle.h"
 
 typedef struct AzLetterReplayJob
 {
@@ -25,6 +30,9 @@ typedef struct AzLetterReplayJob
 	AzLetterSequenceWish sequence;
 	PbPageHeader header;		/* with the fresh sequence */
 	PbCommandRequest command;
+	const char *correlation_id; /* it is replayed with */
+	AzOutboxRow row;
+	AzObligationWish recorded;
 	AzLetterWish mark;
 	PbReplayDeadLetterOk ok;
 	PbReplayDeadLetterResponse response;
@@ -38,7 +46,13 @@ static bool refuse(AzJob *job, const char *what);
 static AzStepResult find_sequence(AzJob *job);
 static AzStepResult take_sequence(AzJob *job);
 static PbPageHeader *header_of(PbCommandPage *page, PbPageHeader *none);
-static AzStepResult run_command(AzJob *job);
+static bool is_envelope(const AzLetterReplayJob *replay);
+static bool is_events(const AzLetterReplayJob *replay);
+static AzStepResult put_back(AzJob *job);
+static AzStepResult take_back(AzJob *job);
+static AzStepResult run_again(AzJob *job);
+static AzStepResult run_events(AzLetterReplayJob *replay);
+static AzStepResult run_command(AzLetterReplayJob *replay);
 static AzStepResult take_end(AzJob *job);
 static bool keep_error(AzJob *job, const AzError *error);
 static AzStepResult mark_replayed(AzJob *job);
@@ -47,7 +61,8 @@ static AzStepResult take_mark(AzJob *job);
 static const AzStep steps[] = {
 	{"find letter", AZ_STEP_LOCAL, find_letter, take_letter},
 	{"find sequence", AZ_STEP_LOCAL, find_sequence, take_sequence},
-	{"run command", AZ_STEP_REMOTE, run_command, take_end},
+	{"put back envelope", AZ_STEP_LOCAL, put_back, take_back},
+	{"run again", AZ_STEP_REMOTE, run_again, take_end},
 	{"mark replayed", AZ_STEP_LOCAL, mark_replayed, take_mark},
 	{NULL}
 };
@@ -136,12 +151,9 @@ check_letter(AzLetterReplayJob *replay)
 	AzJob	   *job = &replay->job;
 	PbCommandBook *command;
 
-	if (replay->letter->rejection_details_case ==
-		PB_ANGZARR_DEAD_LETTER_COMPENSATION_DELIVERY_FAILED)
-		return refuse(job, "a notification that could not be delivered");
-	if (replay->letter->payload_case ==
-		PB_ANGZARR_DEAD_LETTER_REJECTED_EVENTS)
-		return refuse(job, "events that a component failed on");
+	replay->correlation_id = replay->find.fresh_correlation_id;
+	if (is_events(replay))
+		return true;
 	if (replay->letter->payload_case !=
 		PB_ANGZARR_DEAD_LETTER_REJECTED_COMMAND)
 		return refuse(job, "neither a command nor events");
@@ -150,8 +162,10 @@ check_letter(AzLetterReplayJob *replay)
 		command->cover->root->value.len != AZ_UUID_SIZE ||
 		command->n_pages == 0)
 		return refuse(job, "a command without a cover, a root or pages");
-	command->cover->correlation_id =
-		(char *) replay->find.fresh_correlation_id;
+	/* By that of an envelope its process may be known. */
+	if (is_envelope(replay))
+		replay->correlation_id = command->cover->correlation_id;
+	command->cover->correlation_id = (char *) replay->correlation_id;
 	return true;
 }
 
@@ -159,8 +173,22 @@ static bool
 refuse(AzJob *job, const char *what)
 {
 	return az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
-						"this dead letter cannot be replayed: it is of %s; commands can be",
+						"this dead letter cannot be replayed: it is of %s",
 						what);
+}
+
+static bool
+is_envelope(const AzLetterReplayJob *replay)
+{
+	return replay->letter->rejection_details_case ==
+		PB_ANGZARR_DEAD_LETTER_COMPENSATION_DELIVERY_FAILED;
+}
+
+static bool
+is_events(const AzLetterReplayJob *replay)
+{
+	return replay->letter->payload_case ==
+		PB_ANGZARR_DEAD_LETTER_REJECTED_EVENTS;
 }
 
 /*
@@ -173,8 +201,11 @@ find_sequence(AzJob *job)
 	AzLetterReplayJob *replay = (AzLetterReplayJob *) job;
 	PbCommandBook *command = replay->letter->rejected_command;
 	PbPageHeader none = PB_PAGE_HEADER_INIT;
-	const PbPageHeader *header = header_of(command->pages[0], &none);
+	const PbPageHeader *header;
 
+	if (is_events(replay) || is_envelope(replay))
+		return AZ_STEP_NEXT;
+	header = header_of(command->pages[0], &none);
 	if (replay->mode != PB_REPLAY_MODE_FRESH_SEQUENCE ||
 		header->sequence_type_case == PB_PAGE_HEADER_EXTERNAL_DEFERRED ||
 		header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED)
@@ -208,9 +239,51 @@ header_of(PbCommandPage *page, PbPageHeader *none)
 }
 
 static AzStepResult
-run_command(AzJob *job)
+put_back(AzJob *job)
 {
 	AzLetterReplayJob *replay = (AzLetterReplayJob *) job;
+	AzObligationWish *wish = &replay->recorded;
+
+	if (!is_envelope(replay))
+		return AZ_STEP_NEXT;
+	if (!az_redelivery_row(&replay->row, replay->letter->rejected_command,
+						   replay->request->id, job))
+		return AZ_STEP_FAILED;
+	wish->rows = &replay->row;
+	wish->n_rows = 1;
+	return az_settle_start(wish, job);
+}
+
+static AzStepResult
+take_back(AzJob *job)
+{
+	return az_settle_finish(&((AzLetterReplayJob *) job)->recorded, job);
+}
+
+static AzStepResult
+run_again(AzJob *job)
+{
+	AzLetterReplayJob *replay = (AzLetterReplayJob *) job;
+
+	if (is_envelope(replay))
+		return AZ_STEP_NEXT;
+	return is_events(replay) ? run_events(replay) : run_command(replay);
+}
+
+static AzStepResult
+run_events(AzLetterReplayJob *replay)
+{
+	AzJob	   *job = &replay->job;
+	AzJob	   *delivery = az_redelivery_create(replay->letter,
+												&replay->correlation_id, job);
+
+	return delivery != NULL ? az_job_run(job, delivery) : AZ_STEP_FAILED;
+}
+
+static AzStepResult
+run_command(AzLetterReplayJob *replay)
+{
+	AzJob	   *job = &replay->job;
 	AzCommandJob *command = az_command_create(job->jobs, &job->error);
 
 	if (command == NULL)
@@ -224,14 +297,19 @@ run_command(AzJob *job)
 static AzStepResult
 take_end(AzJob *job)
 {
-	if (job->ended->error.code == AZ_OK)
+	bool		is_command = !is_events((AzLetterReplayJob *) job);
+
+	if (job->ended->error.code != AZ_OK)
 	{
-		job->jobs->commands++;
-		return AZ_STEP_NEXT;
+		if (!keep_error(job, &job->ended->error))
+			az_error_out_of_memory(&job->error);
+		return AZ_STEP_FAILED;
 	}
-	if (!keep_error(job, &job->ended->error))
-		az_error_out_of_memory(&job->error);
-	return AZ_STEP_FAILED;
+	if (!is_command && !az_redelivery_went_well(job->ended, job))
+		return AZ_STEP_FAILED;
+	if (is_command)
+		job->jobs->commands++;
+	return AZ_STEP_NEXT;
 }
 
 /* The other job's arena goes with it. */
@@ -277,8 +355,7 @@ take_mark(AzJob *job)
 	response->source = (char *) AZ_LETTER_SOURCE;
 	response->state_case = PB_REPLAY_DEAD_LETTER_RESPONSE_OK;
 	response->ok = &replay->ok;
-	replay->ok.new_correlation_id =
-		(char *) replay->find.fresh_correlation_id;
+	replay->ok.new_correlation_id = (char *) replay->correlation_id;
 	replay->ok.applied_mode = replay->mode;
 	replay->ok.replayed_at =
 		az_timestamp_make(is_marked ? replay->mark.replayed_at_us :

@@ -19,6 +19,7 @@
 #include "pipeline/compensation.h"
 #include "pipeline/consequence.h"
 #include "pipeline/failure.h"
+#include "pipeline/handback.h"
 #include "pipeline/provenance.h"
 #include "pipeline/settle.h"
 
@@ -27,6 +28,7 @@ typedef struct AzObligationJob
 	AzJob		job;			/* must come first */
 	AzOutboxEntry entry;
 	AzDelivered delivered;
+	bool		is_handback;	/* to a process manager */
 	PbCommandRequest request;
 	AzError		failure;		/* of the attempt, or OK */
 	const PbBusinessResponse *answer;	/* NULL: none */
@@ -169,11 +171,16 @@ deliver(AzJob *job)
 {
 	AzObligationJob *obligation = (AzObligationJob *) job;
 	AzCompensationJob *child;
+	const AzComponent *process = az_handback_process(&obligation->delivered,
+													 job);
 	bool		is_forwarded = strcmp(obligation->entry.row.kind,
 									  AZ_OUTBOX_NOTIFICATION) == 0;
 
 	if (obligation->failure.code != AZ_OK)
 		return AZ_STEP_NEXT;
+	obligation->is_handback = process != NULL;
+	if (process != NULL)
+		return az_handback_start(&obligation->delivered, process, job);
 	child = az_compensation_create(job->jobs, &job->error);
 	if (child == NULL)
 		return AZ_STEP_FAILED;
@@ -189,6 +196,9 @@ take_delivered(AzJob *job)
 	AzObligationJob *obligation = (AzObligationJob *) job;
 	const AzError *ended = &job->ended->error;
 
+	/* What follows from a process's answer, its reaction has recorded. */
+	if (ended->code == AZ_OK && obligation->is_handback)
+		return AZ_STEP_NEXT;
 	if (ended->code == AZ_OK)
 		return keep_answer(obligation,
 						   az_compensation_response(job->ended)) ?

@@ -22,7 +22,6 @@
 #include "pipeline/history.h"
 #include "pipeline/letter.h"
 #include "pipeline/process.h"
-#include "pipeline/provenance.h"
 #include "pipeline/repeat.h"
 #include "pipeline/timeout.h"
 
@@ -109,12 +108,12 @@ prepare(AzJob *job)
 	const AzBook *trigger = &delivery->trigger;
 
 	reaction->is_process = az_handover_is_process(&reaction->head);
-	if (reaction->is_process &&
+	if (reaction->is_process && delivery->handback == NULL &&
 		trigger->events[0].correlation_id[0] == '\0')
 		return AZ_STEP_END;
 	reaction->process.firing = delivery->firing;
 	az_process_target(&reaction->target, delivery->component, trigger, job);
-	if (!reaction->is_process)
+	if (!reaction->is_process || delivery->handback != NULL)
 		reaction->target.aggregate = trigger->aggregate;
 	return make_trigger(reaction) && make_key(reaction) ?
 		AZ_STEP_NEXT : AZ_STEP_FAILED;
@@ -130,23 +129,17 @@ make_trigger(AzReactionJob *reaction)
 									 &job->error);
 	if (reaction->trigger == NULL)
 		return false;
-	reaction->emission.component = delivery->component;
-	reaction->emission.trigger = &delivery->trigger;
-	reaction->emission.source = reaction->trigger->cover;
+	az_handover_show(&reaction->head, reaction->trigger, &reaction->emission);
 	return az_handler_correlate(job, reaction->trigger->cover);
 }
 
-/* One for each event and component: that of an emission, of another kind. */
 static bool
 make_key(AzReactionJob *reaction)
 {
-	AzJob	   *job = &reaction->head.job;
-
-	if (!az_emit_origin(&reaction->emission, 0, &reaction->origin, job->arena,
-						&job->error) ||
+	if (!az_handover_origin(&reaction->head, &reaction->emission,
+							&reaction->origin) ||
 		!az_timeout_key(&reaction->head, &reaction->origin.key))
 		return false;
-	reaction->origin.key.kind = "reaction";
 	reaction->repeat.has_key = true;
 	reaction->repeat.look.key = reaction->origin.key;
 	reaction->repeat.look.aggregate = reaction->target.aggregate;
@@ -264,7 +257,8 @@ upcast_trigger(AzJob *job)
 	if (!make_trigger(reaction))
 		return failed(reaction, false);
 	result = check_payload(reaction);
-	if (result != AZ_STEP_NEXT || reaction->letter.is_due)
+	if (result != AZ_STEP_NEXT || reaction->letter.is_due ||
+		reaction->head.delivery.handback != NULL)
 		return result;
 	result = az_upcast_start(&reaction->upcast, job, reaction->trigger);
 	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
@@ -438,6 +432,9 @@ run_effects(AzJob *job)
 {
 	AzReactionJob *reaction = (AzReactionJob *) job;
 	const AzEmission *emission = &reaction->emission;
+
+	/* Of commands that were given up somebody was told; of facts, nobody. */
+	bool		is_replay = reaction->head.delivery.is_replay;
 	int			stage = 1 + (int) reaction->next;
 	AzEffect	effect = {
 		.emission = emission,
@@ -448,7 +445,8 @@ run_effects(AzJob *job)
 		.error_mode = reaction->head.delivery.error_mode,
 		.cascade_depth = reaction->head.delivery.cascade_depth + 1,
 		.chain = reaction->head.delivery.chain,
-		.may_be_settled = reaction->head.result.was_recorded
+		.may_be_settled = reaction->head.result.was_recorded &&
+		!(is_replay && reaction->next >= emission->n_commands)
 	};
 	AzJob	   *child;
 
@@ -496,6 +494,8 @@ failed(AzReactionJob *reaction, bool is_permanent)
 	AzJob	   *job = &reaction->head.job;
 	int			attempt = az_delivery_attempt(&reaction->head, 0);
 
+	if (reaction->head.delivery.handback != NULL)
+		return AZ_STEP_FAILED;
 	if (!is_permanent && !is_filed_at_once(reaction) &&
 		attempt < az_delivery_max_attempts(&reaction->head))
 		return AZ_STEP_FAILED;
@@ -503,6 +503,7 @@ failed(AzReactionJob *reaction, bool is_permanent)
 		return AZ_STEP_FAILED;
 	reaction->letter.is_due = true;
 	reaction->letter.failure = job->error;
+	reaction->head.result.failure = job->error;
 	reaction->letter.attempts = is_permanent ? 0 : attempt;
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;

@@ -9,6 +9,7 @@
 #include "codec/uuid.h"
 #include "pipeline/letter.h"
 #include "pipeline/provenance.h"
+#include "pipeline/replayed.h"
 #include "pipeline/settle.h"
 
 static const PbAngzarrDeferredSequence *provenance_of(const AzSurrender *surrender);
@@ -144,8 +145,11 @@ static bool
 write_letter(AzSurrender *surrender, AzJob *job)
 {
 	const AzComponent *component = surrender->emission->component;
+	const char *metadata[AZ_REPLAYED_FIELDS][2];
 	AzProcessingFailure failure = {
 		.rejected = {
+			.n_metadata = az_replayed_tell(job, metadata),
+			.metadata = (const char *const(*)[2]) metadata,
 			.command = surrender->command,
 			.component = component->name,
 			.component_type = component->kind,
@@ -158,8 +162,7 @@ write_letter(AzSurrender *surrender, AzJob *job)
 	if (surrender->command == NULL)
 		return az_letter_of_trigger(&surrender->letter, surrender->emission,
 									&surrender->failure,
-									surrender->attempts, job->arena,
-									&job->error);
+									surrender->attempts, job);
 	return az_dead_letter_of_processing(&surrender->letter, &failure,
 										job->arena, &job->error);
 }

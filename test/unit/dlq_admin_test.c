@@ -1,4 +1,5 @@
 /* Tests of DlqAdminService: an operator looks, replays and deletes. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "codec/book.h"
 #include "codec/decode.h"
+#include "codec/notification.h"
 #include "engine_world.h"
 #include "failing_malloc.h"
 #include "codec/dead_letter.h"
@@ -524,16 +527,23 @@ what_cannot_be_replayed_is_told(void **state)
 	file_events_letter();
 	reply = replay(1, PB_REPLAY_MODE_AS_IS);
 	assert_error(&reply, AZ_FAILED_PRECONDITION,
-				 "it is of events that a component failed on");
+				 "for component \"summary\", and no projector, saga or process manager of that name");
 	file_letter(&broken);
 	reply = replay(2, PB_REPLAY_MODE_AS_IS);
 	assert_error(&reply, AZ_DATA_LOSS, "does not decode");
 }
 
+/* The letter of a notification that nobody took. */
 static void
-an_envelope_is_no_command_for_business_logic(void **state)
+file_envelope(bool is_whole)
 {
 	PbCommandBook *command = world_command(world)->command;
+	PbAngzarrDeferredSequence deferred = PB_ANGZARR_DEFERRED_SEQUENCE_INIT;
+	AzError		status = {.code = AZ_ABORTED,.message = "sold out"};
+	AzAddress	address = {
+		.target = command->cover,.correlation_id = "c-1",
+		.provenance = &deferred
+	};
 	AzDeadLetter letter;
 	AzDeliveryFailure failure = {
 		.rejected = {
@@ -542,16 +552,157 @@ an_envelope_is_no_command_for_business_logic(void **state)
 		},
 		.attempts = 1
 	};
-	Reply		reply;
 
+	deferred.source = command->cover;
+	deferred.source_component = (char *) "to-stock";
+	if (is_whole)
+		failure.rejected.command =
+			az_notification_reject(&address, command, &status, world->arena,
+								   NULL);
+	assert_non_null(failure.rejected.command);
 	assert_true(az_dead_letter_of_delivery(&letter, &failure, world->arena,
 										   NULL));
 	file_letter(&letter);
+}
+
+static void
+what_only_seems_an_envelope_is_told(void **state)
+{
+	Reply		reply;
+
+	file_envelope(false);
 	reply = replay(1, PB_REPLAY_MODE_AS_IS);
-	assert_error(&reply, AZ_FAILED_PRECONDITION,
-				 "a notification that could not be delivered");
+	assert_error(&reply, AZ_FAILED_PRECONDITION, "Notification");
+	assert_int_equal(world->memory->committed_outbox.count, 0);
 	assert_int_equal(list_letters()->ok->entries[0]->rejection_type,
 					 PB_REJECTION_TYPE_UNSPECIFIED);
+}
+
+static int	notices;
+
+static void
+count_notices(World *asked, H2Request *request, PbContextualCommand *command)
+{
+	notices++;
+	answer_events(asked, request, command);
+}
+
+static void
+an_envelope_goes_back_into_the_outbox_and_is_delivered(void **state)
+{
+	PbReplayDeadLetterResponse *response;
+	Reply		reply;
+
+	notices = 0;
+	world->n_events = 1;
+	world->handle = count_notices;
+	file_envelope(true);
+	reply = replay(1, PB_REPLAY_MODE_AS_IS);
+	response = read_reply(&reply, &pb_replay_dead_letter_response_descriptor);
+	assert_int_equal(response->ok->applied_mode, PB_REPLAY_MODE_AS_IS);
+	assert_string_equal(response->ok->new_correlation_id, "c-1");
+	assert_true(world->memory->kept.was_replayed[0]);
+	for (int i = 0; i < 5000 && world_stored(world) == 0; i++)
+		world_go_on(world);
+	assert_int_equal(notices, 1);
+	assert_int_equal(world_stored(world), 1);
+	assert_string_equal(world->last->command->pages[0]->command->type_url,
+						"/io.angzarr.v1.Notification");
+}
+
+static int	projections;
+static bool is_refusing;
+static char projected[4][64];	/* correlation id, type, metadata */
+
+static void
+project(World *asked, H2Request *request, PbEventBook *events)
+{
+	PbProjection projection = PB_PROJECTION_INIT;
+
+	projections++;
+	snprintf(projected[0], 64, "%s", events->cover->correlation_id);
+	snprintf(projected[1], 64, "%s", events->pages[0]->event->type_url);
+	snprintf(projected[2], 64, "%s",
+			 h2_header(request, "replayed_from_dlq_id"));
+	snprintf(projected[3], 64, "%" PRIu32, events->pages[0]->header->sequence);
+	if (is_refusing)
+		h2_refuse(request, "14", "not there");
+	else
+		answer_message(asked, request, &projection);
+}
+
+/* Of an event that the projector "summary", which there is, failed on. */
+static void
+file_projection(void)
+{
+	MemoryComponent summary = {
+		.name = "summary",.kind = "projector",.address = world->address,
+		.inputs = "order",.max_attempts = 5
+	};
+	AzEvent		event = {
+		.sequence = 4,.correlation_id = "c-9",.type_url = "/shop.ItemAdded",
+		.payload = az_bytes_of("item"),.created_at_us = 1000000
+	};
+	AzBook		book = {
+		.aggregate = world->order,.events = &event,.count = 1
+	};
+	AzDeadLetter letter;
+	AzProcessingFailure failure = {
+		.rejected = {
+			.component = "summary",.component_type = "projector",
+			.reason = "no"
+		}
+	};
+
+	projections = 0;
+	is_refusing = false;
+	world->project = project;
+	memory_db_register(world->memory, summary);
+	for (int i = 0; i < 5; i++)
+		world_go_on(world);
+	failure.rejected.events = az_book_make(&book, world->arena, NULL);
+	assert_true(az_dead_letter_of_processing(&letter, &failure, world->arena,
+											 NULL));
+	file_letter(&letter);
+}
+
+static void
+events_go_to_their_component_again(void **state)
+{
+	PbReplayDeadLetterResponse *response;
+	Reply		reply;
+
+	file_projection();
+	reply = replay(1, PB_REPLAY_MODE_AS_IS);
+	response = read_reply(&reply, &pb_replay_dead_letter_response_descriptor);
+	assert_string_equal(response->ok->new_correlation_id, "fresh-1");
+	assert_int_equal(projections, 1);
+	assert_string_equal(projected[0], "fresh-1");
+	assert_string_equal(projected[1], "/shop.ItemAdded");
+	assert_string_equal(projected[2], "1");
+	assert_string_equal(projected[3], "4");
+	assert_true(world->memory->kept.was_replayed[0]);
+	assert_int_equal(world->memory->kept.committed_letters, 1);
+}
+
+static void
+events_that_fail_again_are_a_new_letter_with_their_history(void **state)
+{
+	PbAngzarrDeadLetter *letter;
+	Reply		reply;
+
+	file_projection();
+	is_refusing = true;
+	reply = replay(1, PB_REPLAY_MODE_AS_IS);
+	assert_error(&reply, AZ_UNAVAILABLE, "is a new dead letter: not there");
+	assert_int_equal(projections, 1);
+	assert_false(world->memory->kept.was_replayed[0]);
+	assert_int_equal(world->memory->kept.committed_letters, 2);
+	letter = az_decode(&pb_angzarr_dead_letter_descriptor,
+					   world->memory->kept.letters[1], world->arena, NULL);
+	assert_non_null(letter);
+	assert_int_equal(letter->event_processing_failed->retry_count, 1);
+	assert_int_equal(letter->n_metadata, 3);
 }
 
 static void
@@ -605,7 +756,10 @@ main(void)
 		TEST(a_replay_as_it_is_runs_when_the_aggregate_has_come_there),
 		TEST(the_status_of_the_command_is_that_of_its_replay),
 		TEST(what_cannot_be_replayed_is_told),
-		TEST(an_envelope_is_no_command_for_business_logic),
+		TEST(what_only_seems_an_envelope_is_told),
+		TEST(an_envelope_goes_back_into_the_outbox_and_is_delivered),
+		TEST(events_go_to_their_component_again),
+		TEST(events_that_fail_again_are_a_new_letter_with_their_history),
 		TEST(a_mark_that_fails_does_not_hide_that_the_command_has_run),
 		TEST(it_is_watched_and_described_like_any_service),
 	};

@@ -428,6 +428,24 @@ a_look_that_fails_is_told_once_and_comes_again(void **state)
 	assert_non_null(strstr(warning, "could not work on the outbox"));
 }
 
+static void
+only_the_engine_that_has_the_lease_delivers(void **state)
+{
+	strcpy(world->memory->leased_elsewhere, ":outbox");
+	world->settings.catalog_poll_us = 20000;
+	put_rejection(0);
+	assert_true(world_start(world));
+	for (int i = 0; i < 50; i++)
+		world_go_on(world);
+	assert_int_equal(world->memory->executed[AZ_STATEMENT_READ_OBLIGATIONS],
+					 0);
+	assert_int_equal(calls, 0);
+	world->memory->leased_elsewhere[0] = '\0';
+	run_until(is_empty);
+	assert_int_equal(calls, 1);
+	assert_string_equal(warning, "");
+}
+
 static bool
 is_held(void)
 {
@@ -494,6 +512,7 @@ main(void)
 		TEST(a_notification_that_is_passed_on_for_ever_ends_in_a_dead_letter),
 		TEST(what_does_not_open_ends_in_a_dead_letter),
 		TEST(a_look_that_fails_is_told_once_and_comes_again),
+		TEST(only_the_engine_that_has_the_lease_delivers),
 		TEST(an_engine_that_drains_gives_up_what_is_under_way),
 		TEST(more_than_can_be_under_way_are_all_delivered),
 	};

@@ -167,7 +167,7 @@ requested(H2Request *request, void *owner)
 					  h2_message(request), arena, NULL);
 		assert_non_null(reactions->last_process);
 		if (reactions->process_status != NULL)
-			h2_refuse(request, reactions->process_status, "not now");
+			h2_refuse(request, reactions->process_status, "process says no");
 		else
 			answer_message(reactions->world, request, &reactions->process);
 	}
