@@ -21,6 +21,7 @@ static void start_jobs(Reactions *reactions);
 static void stop_jobs(Reactions *reactions);
 static void requested(H2Request *request, void *owner);
 static void asked_stock(Reactions *reactions, H2Request *request);
+static void refuse_stock(Reactions *reactions, H2Request *request);
 static void done(AzJob *job);
 static void begin(Reactions *reactions, const char *component, int stage,
 				  int attempt, Outcome *outcome);
@@ -171,6 +172,9 @@ requested(H2Request *request, void *owner)
 		else
 			answer_message(reactions->world, request, &reactions->process);
 	}
+	else if (reactions->fact_status != NULL &&
+			 strcmp(path, "/io.angzarr.v1.CommandHandlerService/HandleFact") == 0)
+		h2_refuse(request, reactions->fact_status, "not a fact");
 	else
 		h2_refuse(request, "12", "no such method");
 }
@@ -186,10 +190,32 @@ asked_stock(Reactions *reactions, H2Request *request)
 	if (reactions->stock_status != NULL && reactions->stock_refusals != 0)
 	{
 		reactions->stock_refusals--;
-		h2_refuse(request, reactions->stock_status, "none left");
+		refuse_stock(reactions, request);
 		return;
 	}
 	answer_events(reactions->world, request, reactions->last_command);
+}
+
+static void
+refuse_stock(Reactions *reactions, H2Request *request)
+{
+	/* The service reads them later. */
+	const char **trailers = az_arena_array(reactions->world->arena, 7,
+										   sizeof(char *));
+
+	if (reactions->stock_details == NULL)
+	{
+		h2_refuse(request, reactions->stock_status, "none left");
+		return;
+	}
+	trailers[0] = "grpc-status";
+	trailers[1] = reactions->stock_status;
+	trailers[2] = "grpc-message";
+	trailers[3] = "none left";
+	trailers[4] = "grpc-status-details-bin";
+	trailers[5] = reactions->stock_details;
+	trailers[6] = NULL;
+	h2_answer(request, NULL, NULL, 0, trailers);
 }
 
 Outcome
