@@ -10,6 +10,7 @@
 
 #include "codec/decode.h"
 #include "codec/notification.h"
+#include "codec/uuid.h"
 #include "store/outbox.h"
 
 #include "failing_malloc.h"
@@ -80,10 +81,16 @@ fail_always(AzStatementId statement)
 static void
 a_saga_is_handed_the_event_and_how_it_is_called(void **state)
 {
-	Outcome		outcome = deliver_saga();
-	const PbEventBook *source = reactions->last_saga->source;
+	PbAny		ext = PB_ANY_INIT;
+	const PbEventBook *source;
+	Outcome		outcome;
 
+	ext.type_url = (char *) "/shop.Tenant";
+	assert_true(az_encode(&ext, world->arena, &reactions->event.ext, NULL));
+	outcome = deliver_saga();
 	assert_settled(&outcome);
+	source = reactions->last_saga->source;
+	assert_string_equal(source->cover->ext->type_url, "/shop.Tenant");
 	assert_string_equal(source->cover->domain, "order");
 	assert_string_equal(source->cover->correlation_id, "order-77");
 	assert_null(source->cover->edition);
@@ -240,6 +247,117 @@ the_edition_of_the_event_is_that_of_all_that_comes_of_it(void **state)
 					 2);
 	assert_int_equal(reactions_stored(reactions, &branch), 1);
 	assert_int_equal(reactions_stored(reactions, &reactions->stock), 0);
+}
+
+static void
+a_command_whose_payload_is_kept_elsewhere_is_passed_on_as_it_is(void **state)
+{
+	PbCommandBook *command = reactions_command(reactions);
+	PbPayloadReference reference = PB_PAYLOAD_REFERENCE_INIT;
+	const PbCommandPage *passed;
+	Outcome		outcome;
+
+	reference.storage_type = PB_PAYLOAD_STORAGE_TYPE_S3;
+	reference.uri = (char *) "s3://bucket/2";
+	reference.original_size = 5000000;
+	command->pages[0]->payload_case = PB_COMMAND_PAGE_EXTERNAL;
+	command->pages[0]->external = &reference;
+	reactions_answer(reactions, command, NULL);
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	assert_int_equal(reactions->stock_calls, 1);
+	passed = reactions->last_command->command->pages[0];
+	assert_int_equal(passed->payload_case, PB_COMMAND_PAGE_EXTERNAL);
+	assert_int_equal(passed->external->storage_type,
+					 PB_PAYLOAD_STORAGE_TYPE_S3);
+	assert_string_equal(passed->external->uri, "s3://bucket/2");
+	assert_int_equal(passed->external->original_size, 5000000);
+}
+
+static void
+a_fact_whose_payload_is_kept_elsewhere_is_stored_as_it_is(void **state)
+{
+	PbEventBook *fact = reactions_fact(reactions);
+	PbPayloadReference reference = PB_PAYLOAD_REFERENCE_INIT;
+	const PbPayloadReference *stored;
+	Outcome		outcome;
+
+	reference.uri = (char *) "s3://bucket/3";
+	fact->pages[0]->payload_case = PB_EVENT_PAGE_EXTERNAL;
+	fact->pages[0]->external = &reference;
+	reactions_answer_fact(reactions, fact);
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	stored = az_decode(&pb_payload_reference_descriptor,
+					   stock_event(0)->external, world->arena, NULL);
+	assert_non_null(stored);
+	assert_string_equal(stored->uri, "s3://bucket/3");
+}
+
+/* The components are read anew. */
+static void
+register_upcaster(const char *domain)
+{
+	MemoryComponent upcaster = {
+		.name = "old-events",.kind = "upcaster",.domain = domain,
+		.address = world->address
+	};
+
+	memory_db_register(world->memory, upcaster);
+	reactions_crash(reactions);
+}
+
+static void
+a_saga_is_handed_the_event_as_the_upcaster_makes_it(void **state)
+{
+	Outcome		outcome;
+
+	reactions->upcasts = true;
+	register_upcaster("order");
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	assert_string_equal(reactions->last_saga->source->pages[0]->event->type_url,
+						"/shop.New");
+}
+
+static void
+an_event_that_cannot_be_upcast_is_tried_again(void **state)
+{
+	PbAngzarrDeadLetter *letter;
+	Outcome		outcome;
+
+	register_upcaster("order");
+	outcome = deliver_saga();
+	assert_int_equal(outcome.code, AZ_INTERNAL);
+	assert_int_equal(outcome.stage, 0);
+	assert_int_equal(world->memory->kept.committed_letters, 0);
+	outcome = reactions_deliver(reactions, "fulfil", 0, 3);
+	assert_settled(&outcome);
+	assert_int_equal(reactions->saga_calls, 0);
+	letter = reactions_letter(reactions, 0);
+	assert_true(letter->event_processing_failed->is_transient);
+	assert_string_equal(letter->rejected_events->pages[0]->event->type_url,
+						"/shop.OrderPlaced");
+}
+
+static void
+a_process_is_handed_its_state_as_the_upcaster_makes_it(void **state)
+{
+	AzAggregate process = {.domain = "process",.edition = ""};
+	const PbProcessManagerHandleRequest *handed;
+	Outcome		outcome;
+
+	az_uuid_of_process("order-77", process.root);
+	memory_db_put_event(world->memory, &process, "/shop.Reserved", "old");
+	reactions->upcasts = true;
+	register_upcaster("process");
+	outcome = reactions_deliver(reactions, "checkout", 0, 1);
+	assert_settled(&outcome);
+	handed = reactions->last_process;
+	assert_string_equal(handed->process_state->pages[0]->event->type_url,
+						"/shop.New");
+	assert_string_equal(handed->trigger->pages[0]->event->type_url,
+						"/shop.OrderPlaced");
 }
 
 /* ---- commands that fail ---- */
@@ -646,6 +764,11 @@ main(void)
 		TEST(a_stale_sequence_cannot_go_back_and_is_a_dead_letter),
 		TEST(facts_are_recorded_after_the_commands),
 		TEST(the_edition_of_the_event_is_that_of_all_that_comes_of_it),
+		TEST(a_command_whose_payload_is_kept_elsewhere_is_passed_on_as_it_is),
+		TEST(a_fact_whose_payload_is_kept_elsewhere_is_stored_as_it_is),
+		TEST(a_saga_is_handed_the_event_as_the_upcaster_makes_it),
+		TEST(an_event_that_cannot_be_upcast_is_tried_again),
+		TEST(a_process_is_handed_its_state_as_the_upcaster_makes_it),
 		TEST(a_rejected_command_goes_back_by_the_outbox_and_is_not_run_again),
 		TEST(a_rejection_says_which_command_and_why_to_where_it_comes_from),
 		TEST(a_rejection_goes_to_the_source_that_the_saga_names),

@@ -22,6 +22,7 @@ static void stop_jobs(Reactions *reactions);
 static void requested(H2Request *request, void *owner);
 static void asked_stock(Reactions *reactions, H2Request *request);
 static void refuse_stock(Reactions *reactions, H2Request *request);
+static void upcast(Reactions *reactions, H2Request *request);
 static void done(AzJob *job);
 static void begin(Reactions *reactions, const char *component, int stage,
 				  int attempt, Outcome *outcome);
@@ -172,6 +173,9 @@ requested(H2Request *request, void *owner)
 		else
 			answer_message(reactions->world, request, &reactions->process);
 	}
+	else if (reactions->upcasts &&
+			 strcmp(path, "/io.angzarr.v1.UpcasterService/Upcast") == 0)
+		upcast(reactions, request);
 	else if (reactions->fact_status != NULL &&
 			 strcmp(path, "/io.angzarr.v1.CommandHandlerService/HandleFact") == 0)
 		h2_refuse(request, reactions->fact_status, "not a fact");
@@ -216,6 +220,22 @@ refuse_stock(Reactions *reactions, H2Request *request)
 	trailers[5] = reactions->stock_details;
 	trailers[6] = NULL;
 	h2_answer(request, NULL, NULL, 0, trailers);
+}
+
+static void
+upcast(Reactions *reactions, H2Request *request)
+{
+	PbUpcastResponse response = PB_UPCAST_RESPONSE_INIT;
+	const PbUpcastRequest *asked = az_decode(&pb_upcast_request_descriptor,
+											 h2_message(request),
+											 reactions->world->arena, NULL);
+
+	assert_non_null(asked);
+	for (size_t i = 0; i < asked->n_events; i++)
+		asked->events[i]->event->type_url = (char *) "/shop.New";
+	response.events = asked->events;
+	response.n_events = asked->n_events;
+	answer_message(reactions->world, request, &response);
 }
 
 Outcome
