@@ -595,6 +595,20 @@ the_commands_own_mode_can_only_strengthen(void **state)
 	assert_int_equal(world_handle(world, request).code, AZ_OK);
 }
 
+static void
+the_error_mode_is_ignored_where_nothing_cascades(void **state)
+{
+	for (int mode = 0; mode <= PB_CASCADE_ERROR_DEAD_LETTER; mode++)
+	{
+		PbCommandRequest *request = world_command(world);
+
+		request->command->pages[0]->header->sequence = (uint32_t) mode;
+		request->cascade_error_mode = mode;
+		assert_int_equal(world_handle(world, request).code, AZ_OK);
+		assert_int_equal(world_stored(world), mode + 1);
+	}
+}
+
 static H2Request seen;
 static char seen_correlation[64];
 static char seen_trace[64];
@@ -1142,6 +1156,7 @@ main(void)
 		TEST(an_invalid_command_is_refused_before_anything_is_done),
 		TEST(what_this_version_does_not_serve_is_said_plainly),
 		TEST(the_commands_own_mode_can_only_strengthen),
+		TEST(the_error_mode_is_ignored_where_nothing_cascades),
 		TEST(correlation_and_trace_travel_to_business_logic),
 		TEST(a_database_that_fails_fails_the_command_and_says_why),
 		TEST(components_that_cannot_be_read_are_read_again_later),

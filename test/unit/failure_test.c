@@ -110,6 +110,23 @@ each_pause_is_longer_than_the_one_before(void **state)
 	assert_in_range(before, 60000000, 4 * 60000000);
 }
 
+static void
+two_that_failed_together_do_not_come_again_together(void **state)
+{
+	const AzJobSettings settings = {
+		.retry_delay_us = 200000,.max_retry_delay_us = 60000000
+	};
+
+	for (int attempts = 1; attempts <= 20; attempts++)
+	{
+		int64_t		first = az_failure_delay_us(&settings, attempts);
+		int			tries = 0;
+
+		while (az_failure_delay_us(&settings, attempts) == first)
+			assert_true(++tries < 1000000);
+	}
+}
+
 int
 main(void)
 {
@@ -123,6 +140,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_reason_is_that_of_the_error_info,
 										setup, teardown),
 		cmocka_unit_test_setup_teardown(each_pause_is_longer_than_the_one_before,
+										setup, teardown),
+		cmocka_unit_test_setup_teardown(two_that_failed_together_do_not_come_again_together,
 										setup, teardown),
 	};
 

@@ -309,12 +309,18 @@ every_flag_of_a_revocation_is_followed(void **state)
 static void
 a_revocation_without_flags_only_closes_the_row(void **state)
 {
+	AzAggregate failures = world->order;
+	size_t		count;
+
+	failures.domain = "angzarr-saga-failures";
 	variant = PB_BUSINESS_RESPONSE_REVOCATION;
 	put_rejection(0);
 	assert_true(world_start(world));
 	run_until(is_empty);
 	assert_int_equal(calls, 1);
 	assert_int_equal(world->memory->kept.committed_letters, 0);
+	memory_db_events(world->memory, &failures, &count);
+	assert_int_equal(count, 0);
 	assert_string_equal(warning, "");
 }
 

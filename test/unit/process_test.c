@@ -330,6 +330,7 @@ in_an_edition_its_state_is_that_of_the_edition(void **state)
 	answer_books(1);
 	outcome = deliver();
 	assert_settled(&outcome);
+	assert_non_null(reactions->last_process->process_state->cover->edition);
 	assert_string_equal(reactions->last_process->process_state->cover->edition->name,
 						"trial");
 	assert_int_equal(reactions_stored(reactions, &process), 1);

@@ -9,6 +9,9 @@
 #include <cmocka.h>
 
 #include "codec/decode.h"
+#include "codec/notification.h"
+#include "codec/uuid.h"
+#include "store/outbox.h"
 
 #include "failing_malloc.h"
 #include "reaction_world.h"
@@ -78,10 +81,16 @@ fail_always(AzStatementId statement)
 static void
 a_saga_is_handed_the_event_and_how_it_is_called(void **state)
 {
-	Outcome		outcome = deliver_saga();
-	const PbEventBook *source = reactions->last_saga->source;
+	PbAny		ext = PB_ANY_INIT;
+	const PbEventBook *source;
+	Outcome		outcome;
 
+	ext.type_url = (char *) "/shop.Tenant";
+	assert_true(az_encode(&ext, world->arena, &reactions->event.ext, NULL));
+	outcome = deliver_saga();
 	assert_settled(&outcome);
+	source = reactions->last_saga->source;
+	assert_string_equal(source->cover->ext->type_url, "/shop.Tenant");
 	assert_string_equal(source->cover->domain, "order");
 	assert_string_equal(source->cover->correlation_id, "order-77");
 	assert_null(source->cover->edition);
@@ -240,6 +249,117 @@ the_edition_of_the_event_is_that_of_all_that_comes_of_it(void **state)
 	assert_int_equal(reactions_stored(reactions, &reactions->stock), 0);
 }
 
+static void
+a_command_whose_payload_is_kept_elsewhere_is_passed_on_as_it_is(void **state)
+{
+	PbCommandBook *command = reactions_command(reactions);
+	PbPayloadReference reference = PB_PAYLOAD_REFERENCE_INIT;
+	const PbCommandPage *passed;
+	Outcome		outcome;
+
+	reference.storage_type = PB_PAYLOAD_STORAGE_TYPE_S3;
+	reference.uri = (char *) "s3://bucket/2";
+	reference.original_size = 5000000;
+	command->pages[0]->payload_case = PB_COMMAND_PAGE_EXTERNAL;
+	command->pages[0]->external = &reference;
+	reactions_answer(reactions, command, NULL);
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	assert_int_equal(reactions->stock_calls, 1);
+	passed = reactions->last_command->command->pages[0];
+	assert_int_equal(passed->payload_case, PB_COMMAND_PAGE_EXTERNAL);
+	assert_int_equal(passed->external->storage_type,
+					 PB_PAYLOAD_STORAGE_TYPE_S3);
+	assert_string_equal(passed->external->uri, "s3://bucket/2");
+	assert_int_equal(passed->external->original_size, 5000000);
+}
+
+static void
+a_fact_whose_payload_is_kept_elsewhere_is_stored_as_it_is(void **state)
+{
+	PbEventBook *fact = reactions_fact(reactions);
+	PbPayloadReference reference = PB_PAYLOAD_REFERENCE_INIT;
+	const PbPayloadReference *stored;
+	Outcome		outcome;
+
+	reference.uri = (char *) "s3://bucket/3";
+	fact->pages[0]->payload_case = PB_EVENT_PAGE_EXTERNAL;
+	fact->pages[0]->external = &reference;
+	reactions_answer_fact(reactions, fact);
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	stored = az_decode(&pb_payload_reference_descriptor,
+					   stock_event(0)->external, world->arena, NULL);
+	assert_non_null(stored);
+	assert_string_equal(stored->uri, "s3://bucket/3");
+}
+
+/* The components are read anew. */
+static void
+register_upcaster(const char *domain)
+{
+	MemoryComponent upcaster = {
+		.name = "old-events",.kind = "upcaster",.domain = domain,
+		.address = world->address
+	};
+
+	memory_db_register(world->memory, upcaster);
+	reactions_crash(reactions);
+}
+
+static void
+a_saga_is_handed_the_event_as_the_upcaster_makes_it(void **state)
+{
+	Outcome		outcome;
+
+	reactions->upcasts = true;
+	register_upcaster("order");
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	assert_string_equal(reactions->last_saga->source->pages[0]->event->type_url,
+						"/shop.New");
+}
+
+static void
+an_event_that_cannot_be_upcast_is_tried_again(void **state)
+{
+	PbAngzarrDeadLetter *letter;
+	Outcome		outcome;
+
+	register_upcaster("order");
+	outcome = deliver_saga();
+	assert_int_equal(outcome.code, AZ_INTERNAL);
+	assert_int_equal(outcome.stage, 0);
+	assert_int_equal(world->memory->kept.committed_letters, 0);
+	outcome = reactions_deliver(reactions, "fulfil", 0, 3);
+	assert_settled(&outcome);
+	assert_int_equal(reactions->saga_calls, 0);
+	letter = reactions_letter(reactions, 0);
+	assert_true(letter->event_processing_failed->is_transient);
+	assert_string_equal(letter->rejected_events->pages[0]->event->type_url,
+						"/shop.OrderPlaced");
+}
+
+static void
+a_process_is_handed_its_state_as_the_upcaster_makes_it(void **state)
+{
+	AzAggregate process = {.domain = "process",.edition = ""};
+	const PbProcessManagerHandleRequest *handed;
+	Outcome		outcome;
+
+	az_uuid_of_process("order-77", process.root);
+	memory_db_put_event(world->memory, &process, "/shop.Reserved", "old");
+	reactions->upcasts = true;
+	register_upcaster("process");
+	outcome = reactions_deliver(reactions, "checkout", 0, 1);
+	assert_settled(&outcome);
+	handed = reactions->last_process;
+	assert_string_equal(handed->process_state->pages[0]->event->type_url,
+						"/shop.New");
+	assert_string_equal(handed->trigger->pages[0]->event->type_url,
+						"/shop.OrderPlaced");
+}
+
 /* ---- commands that fail ---- */
 
 static void
@@ -261,6 +381,133 @@ a_rejected_command_goes_back_by_the_outbox_and_is_not_run_again(void **state)
 	assert_settled(&outcome);
 	assert_int_equal(reactions->stock_calls, 1);
 	assert_int_equal(outbox->count, 1);
+}
+
+/* A status of code 9 whose ErrorInfo has the reason OUT_OF_STOCK. */
+#define OUT_OF_STOCK \
+	"CAkSCW5vbmUgbGVmdBo6Cih0eXBlLmdvb2dsZWFwaXMuY29tL2dvb2dsZS5ycGMuRXJy" \
+	"b3JJbmZvEg4KDE9VVF9PRl9TVE9DSw"
+
+static AzNotice
+recorded_notice(size_t i)
+{
+	const MemoryOutbox *outbox = &world->memory->committed_outbox;
+	PbCommandBook *envelope;
+	AzNotice	notice;
+
+	assert_true(i < outbox->count);
+	envelope = az_decode(&pb_command_book_descriptor,
+						 outbox->rows[i].envelope, world->arena, NULL);
+	assert_non_null(envelope);
+	assert_true(az_notification_open(envelope, &notice, world->arena, NULL));
+	return notice;
+}
+
+static void
+a_rejection_says_which_command_and_why_to_where_it_comes_from(void **state)
+{
+	const MemoryOutbox *outbox = &world->memory->committed_outbox;
+	AzNotice	notice;
+
+	reactions->stock_status = "9";
+	reactions->stock_details = OUT_OF_STOCK;
+	reactions->stock_refusals = -1;
+	reactions_answer(reactions, reactions_command(reactions),
+					 reactions_command(reactions));
+	deliver_saga();
+	assert_int_equal(outbox->count, 2);
+	assert_string_equal(outbox->rows[1].kind, AZ_OUTBOX_REJECTION);
+	assert_string_equal(outbox->rows[1].component, "fulfil");
+	assert_string_equal(outbox->rows[1].target.domain, "order");
+	assert_memory_equal(outbox->rows[1].target.root, world->order.root,
+						AZ_UUID_SIZE);
+	assert_int_equal(outbox->rows[1].depth, 2);
+	notice = recorded_notice(1);
+	assert_string_equal(notice.target->domain, "order");
+	assert_string_equal(notice.target->correlation_id, "order-77");
+	assert_string_equal(notice.provenance->source->domain, "order");
+	assert_int_equal(notice.provenance->source_seq, 3);
+	assert_string_equal(notice.provenance->source_component, "fulfil");
+	assert_int_equal(notice.provenance->command_index, 1);
+	assert_string_equal(notice.rejection->rejected_command->cover->domain,
+						"stock");
+	assert_string_equal(notice.rejection->rejection_reason, "none left");
+	assert_string_equal(notice.rejection->code, "OUT_OF_STOCK");
+}
+
+static void
+a_rejection_goes_to_the_source_that_the_saga_names(void **state)
+{
+	static uint8_t bytes[AZ_UUID_SIZE] = {7};
+	const MemoryOutbox *outbox = &world->memory->committed_outbox;
+	PbCommandBook *command = reactions_command(reactions);
+	PbAngzarrDeferredSequence deferred = PB_ANGZARR_DEFERRED_SEQUENCE_INIT;
+	PbPageHeader header = PB_PAGE_HEADER_INIT;
+	PbCover		cart = PB_COVER_INIT;
+	PbUUID		root = PB_UUID_INIT;
+
+	root.value.data = bytes;
+	root.value.len = AZ_UUID_SIZE;
+	cart.domain = (char *) "cart";
+	cart.root = &root;
+	deferred.source = &cart;
+	deferred.source_seq = 8;
+	header.sequence_type_case = PB_PAGE_HEADER_ANGZARR_DEFERRED;
+	header.angzarr_deferred = &deferred;
+	command->pages[0]->header = &header;
+	reactions->stock_status = "9";
+	reactions->stock_refusals = -1;
+	reactions_answer(reactions, command, NULL);
+	deliver_saga();
+	assert_int_equal(outbox->count, 1);
+	assert_string_equal(outbox->rows[0].target.domain, "cart");
+	assert_memory_equal(outbox->rows[0].target.root, bytes, AZ_UUID_SIZE);
+	assert_int_equal(recorded_notice(0).provenance->source_seq, 8);
+}
+
+static void
+a_stale_command_that_a_person_decides_on_is_filed_once(void **state)
+{
+	PbCommandBook *command = reactions_command(reactions);
+	PbPageHeader header = PB_PAGE_HEADER_INIT;
+	Outcome		outcome;
+
+	header.sequence_type_case = PB_PAGE_HEADER_SEQUENCE;
+	header.sequence = 5;
+	command->pages[0]->header = &header;
+	command->pages[0]->merge_strategy = PB_MERGE_MANUAL;
+	reactions_answer(reactions, command, NULL);
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	assert_true(outcome.was_lettered);
+	assert_int_equal(world->memory->kept.committed_letters, 1);
+	assert_int_equal(reactions_letter(reactions, 0)->rejection_details_case,
+					 PB_ANGZARR_DEAD_LETTER_SEQUENCE_MISMATCH);
+	assert_int_equal(world->memory->committed_outbox.count, 0);
+}
+
+static void
+a_fact_that_is_refused_is_a_dead_letter_of_the_event(void **state)
+{
+	PbAngzarrDeadLetter *letter;
+	Outcome		outcome;
+
+	reactions->fact_status = "9";
+	reactions_answer_fact(reactions, reactions_fact(reactions));
+	outcome = deliver_saga();
+	assert_settled(&outcome);
+	assert_true(outcome.was_lettered);
+	assert_int_equal(world->memory->committed_outbox.count, 0);
+	letter = reactions_letter(reactions, 0);
+	assert_string_equal(letter->cover->domain, "order");
+	assert_string_equal(letter->source_component, "fulfil");
+	assert_string_equal(letter->source_component_type, "saga");
+	assert_int_equal(letter->payload_case,
+					 PB_ANGZARR_DEAD_LETTER_REJECTED_EVENTS);
+	assert_int_equal(letter->rejected_events->pages[0]->header->sequence, 3);
+	assert_string_equal(letter->event_processing_failed->error, "not a fact");
+	assert_int_equal(letter->event_processing_failed->retry_count, 0);
+	assert_false(letter->event_processing_failed->is_transient);
 }
 
 static void
@@ -517,7 +764,16 @@ main(void)
 		TEST(a_stale_sequence_cannot_go_back_and_is_a_dead_letter),
 		TEST(facts_are_recorded_after_the_commands),
 		TEST(the_edition_of_the_event_is_that_of_all_that_comes_of_it),
+		TEST(a_command_whose_payload_is_kept_elsewhere_is_passed_on_as_it_is),
+		TEST(a_fact_whose_payload_is_kept_elsewhere_is_stored_as_it_is),
+		TEST(a_saga_is_handed_the_event_as_the_upcaster_makes_it),
+		TEST(an_event_that_cannot_be_upcast_is_tried_again),
+		TEST(a_process_is_handed_its_state_as_the_upcaster_makes_it),
 		TEST(a_rejected_command_goes_back_by_the_outbox_and_is_not_run_again),
+		TEST(a_rejection_says_which_command_and_why_to_where_it_comes_from),
+		TEST(a_rejection_goes_to_the_source_that_the_saga_names),
+		TEST(a_stale_command_that_a_person_decides_on_is_filed_once),
+		TEST(a_fact_that_is_refused_is_a_dead_letter_of_the_event),
 		TEST(after_a_rejected_command_the_next_one_runs),
 		TEST(a_transient_failure_of_a_command_ends_at_its_stage),
 		TEST(a_command_whose_attempts_are_spent_is_a_dead_letter),

@@ -21,6 +21,8 @@ static void start_jobs(Reactions *reactions);
 static void stop_jobs(Reactions *reactions);
 static void requested(H2Request *request, void *owner);
 static void asked_stock(Reactions *reactions, H2Request *request);
+static void refuse_stock(Reactions *reactions, H2Request *request);
+static void upcast(Reactions *reactions, H2Request *request);
 static void done(AzJob *job);
 static void begin(Reactions *reactions, const char *component, int stage,
 				  int attempt, Outcome *outcome);
@@ -171,6 +173,12 @@ requested(H2Request *request, void *owner)
 		else
 			answer_message(reactions->world, request, &reactions->process);
 	}
+	else if (reactions->upcasts &&
+			 strcmp(path, "/io.angzarr.v1.UpcasterService/Upcast") == 0)
+		upcast(reactions, request);
+	else if (reactions->fact_status != NULL &&
+			 strcmp(path, "/io.angzarr.v1.CommandHandlerService/HandleFact") == 0)
+		h2_refuse(request, reactions->fact_status, "not a fact");
 	else
 		h2_refuse(request, "12", "no such method");
 }
@@ -186,10 +194,48 @@ asked_stock(Reactions *reactions, H2Request *request)
 	if (reactions->stock_status != NULL && reactions->stock_refusals != 0)
 	{
 		reactions->stock_refusals--;
-		h2_refuse(request, reactions->stock_status, "none left");
+		refuse_stock(reactions, request);
 		return;
 	}
 	answer_events(reactions->world, request, reactions->last_command);
+}
+
+static void
+refuse_stock(Reactions *reactions, H2Request *request)
+{
+	/* The service reads them later. */
+	const char **trailers = az_arena_array(reactions->world->arena, 7,
+										   sizeof(char *));
+
+	if (reactions->stock_details == NULL)
+	{
+		h2_refuse(request, reactions->stock_status, "none left");
+		return;
+	}
+	trailers[0] = "grpc-status";
+	trailers[1] = reactions->stock_status;
+	trailers[2] = "grpc-message";
+	trailers[3] = "none left";
+	trailers[4] = "grpc-status-details-bin";
+	trailers[5] = reactions->stock_details;
+	trailers[6] = NULL;
+	h2_answer(request, NULL, NULL, 0, trailers);
+}
+
+static void
+upcast(Reactions *reactions, H2Request *request)
+{
+	PbUpcastResponse response = PB_UPCAST_RESPONSE_INIT;
+	const PbUpcastRequest *asked = az_decode(&pb_upcast_request_descriptor,
+											 h2_message(request),
+											 reactions->world->arena, NULL);
+
+	assert_non_null(asked);
+	for (size_t i = 0; i < asked->n_events; i++)
+		asked->events[i]->event->type_url = (char *) "/shop.New";
+	response.events = asked->events;
+	response.n_events = asked->n_events;
+	answer_message(reactions->world, request, &response);
 }
 
 Outcome

@@ -42,6 +42,9 @@ typedef struct Reactions
 	const char *process_status; /* likewise */
 	const char *stock_status;	/* NULL: world->n_events events */
 	int			stock_refusals; /* so often, then it answers; -1 = always */
+	const char *stock_details;	/* of the status, base64; or NULL */
+	const char *fact_status;	/* NULL: it has no such method */
+	bool		upcasts;		/* every event to "/shop.New" */
 
 	/* What was asked, how often, and the last of it. */
 	int			saga_calls;

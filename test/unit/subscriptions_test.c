@@ -14,9 +14,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/decode.h"
 
 #include "engine_world.h"
 #include "failing_malloc.h"
+#include "memory_statements.h"
 
 #define SECOND_US INT64_C(1000000)
 #define NEVER_US (100 * SECOND_US)
@@ -404,6 +406,38 @@ later_events_of_a_stream_that_waits_stay_behind_it(void **state)
 	assert_no_exceptions();
 }
 
+static PbAngzarrDeadLetter *
+letter(size_t i)
+{
+	PbAngzarrDeadLetter *found;
+
+	assert_true(i < world->memory->kept.committed_letters);
+	found = az_decode(&pb_angzarr_dead_letter_descriptor,
+					  world->memory->kept.letters[i], world->arena, NULL);
+	assert_non_null(found);
+	return found;
+}
+
+static void
+assert_letter(size_t i, uint32_t sequence, bool is_transient, int retry_count)
+{
+	PbAngzarrDeadLetter *found = letter(i);
+
+	assert_string_equal(found->cover->domain, "order");
+	assert_string_equal(found->source_component, "orders");
+	assert_string_equal(found->source_component_type, "projector");
+	assert_int_equal(found->payload_case,
+					 PB_ANGZARR_DEAD_LETTER_REJECTED_EVENTS);
+	assert_int_equal(found->rejected_events->n_pages, 1);
+	assert_int_equal(found->rejected_events->pages[0]->header->sequence,
+					 sequence);
+	assert_string_equal(found->event_processing_failed->error, "I cannot");
+	assert_int_equal(found->event_processing_failed->is_transient,
+					 is_transient);
+	assert_int_equal(found->event_processing_failed->retry_count,
+					 retry_count);
+}
+
 static void
 an_event_that_fails_for_good_becomes_a_dead_letter_at_once(void **state)
 {
@@ -414,6 +448,7 @@ an_event_that_fails_for_good_becomes_a_dead_letter_at_once(void **state)
 	advance(SECOND_US);
 	assert_int_equal(failures, 1);
 	assert_int_equal(world->memory->kept.committed_letters, 1);
+	assert_letter(0, 0, false, 0);
 	assert_no_exceptions();
 	assert_cursor(2, "active");
 }
@@ -429,7 +464,35 @@ an_event_whose_attempts_are_spent_becomes_a_dead_letter(void **state)
 	/* Both together, then three times each. */
 	assert_int_equal(failures, 7);
 	assert_int_equal(world->memory->kept.committed_letters, 2);
+	assert_letter(0, 0, true, 3);
+	assert_letter(1, 1, true, 3);
 	assert_no_exceptions();
+	assert_cursor(2, "active");
+}
+
+static void
+a_payload_that_is_kept_elsewhere_is_a_dead_letter_and_no_call(void **state)
+{
+	PbPayloadReference reference = PB_PAYLOAD_REFERENCE_INIT;
+	AzEvent    *event;
+
+	put("a");
+	event = &world->memory->log[0].event;
+	reference.uri = (char *) "s3://bucket/1";
+	assert_true(az_encode(&reference, world->arena, &event->external, NULL));
+	event->payload = (AzBytes)
+	{
+		NULL, 0
+	};
+	event->type_url = "";
+	put("b");
+	until_called(1);
+	advance(SECOND_US);
+	assert_string_equal(given, "b0 ");
+	assert_int_equal(world->memory->kept.committed_letters, 1);
+	assert_string_equal(letter(0)->source_component, "orders");
+	assert_string_equal(letter(0)->payload_retrieval_failed->uri,
+						"s3://bucket/1");
 	assert_cursor(2, "active");
 }
 
@@ -946,6 +1009,7 @@ main(void)
 		TEST(later_events_of_a_stream_that_waits_stay_behind_it),
 		TEST(an_event_that_fails_for_good_becomes_a_dead_letter_at_once),
 		TEST(an_event_whose_attempts_are_spent_becomes_a_dead_letter),
+		TEST(a_payload_that_is_kept_elsewhere_is_a_dead_letter_and_no_call),
 		TEST(attempts_go_on_where_they_were_after_a_restart),
 		TEST(what_another_attempt_came_to_is_in_its_row_soon),
 		TEST(a_poison_event_among_many_fails_alone),
