@@ -421,6 +421,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 -- _reserve_deliveries(…) -> which of them were reserved, from 0
 -- In the transaction that appends the events: nobody else delivers them before the

@@ -8,7 +8,7 @@
  * overtaken loads again: to be decided anew where the strategy allows it, or
  * else to be refused with the aggregate as it is now.
  */
-#include "pipeline/command.h"
+#include "pipeline/command_job.h"
 
 #include <string.h>
 
@@ -26,32 +26,6 @@
 #include "pipeline/stamp.h"
 #include "pipeline/upcast.h"
 
-struct AzCommandJob
-{
-	AzJob		job;			/* must come first */
-	PbCommandRequest *request;
-	const AzOrigin *origin;		/* NULL: a client's */
-	AzTarget	target;
-	AzTerms		terms;
-
-	AzRepeat	repeat;
-	AzBranch	branch;
-	AzLoadWish	load;
-	AzRecall	recall;			/* of its book */
-	PbEventBook *history;		/* as business logic is given it */
-	AzUpcast	upcast;
-	bool		was_overtaken;	/* and is not to be decided anew */
-	AzRefusal	refusal;
-	AzEvent    *events;
-	size_t		n_events;
-	const AzSnapshot *snapshot;
-	AzReplay	replay;
-	AzCommit	commit;
-	AzAftermath aftermath;
-	AzBook		book;			/* of the new events */
-	PbCommandResponse response;
-};
-
 static AzStepResult prepare(AzJob *job);
 static AzStepResult find_key(AzJob *job);
 static AzStepResult take_key(AzJob *job);
@@ -62,7 +36,6 @@ static AzStepResult take_branch(AzJob *job);
 static AzStepResult load_history(AzJob *job);
 static AzStepResult take_history(AzJob *job);
 static bool fits(AzCommandJob *command);
-static AzStepResult refuse(AzCommandJob *command);
 static AzStepResult file_refusal(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
 static AzStepResult upcast_history(AzJob *job);
@@ -72,12 +45,6 @@ static AzStepResult take_answer(AzJob *job);
 static AzStepResult confirm_book(AzJob *job);
 static AzStepResult take_confirmation(AzJob *job);
 static bool stamp(AzCommandJob *command, const PbEventBook *book);
-static AzStepResult load_expected(AzJob *job);
-static AzStepResult take_expected(AzJob *job);
-static AzStepResult upcast_expected(AzJob *job);
-static AzStepResult take_upcast_expected(AzJob *job);
-static AzStepResult call_replay(AzJob *job);
-static AzStepResult take_state(AzJob *job);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
 static AzStepResult overtaken(AzCommandJob *command);
@@ -97,11 +64,11 @@ static const AzStep steps[] = {
 	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{"confirm book", AZ_STEP_LOCAL, confirm_book, take_confirmation},
-	{"load expected", AZ_STEP_LOCAL, load_expected, take_expected},
-	{"upcast expected", AZ_STEP_REMOTE, upcast_expected, take_upcast_expected},
-	{"replay expected", AZ_STEP_REMOTE, call_replay, take_state},
-	{"replay actual", AZ_STEP_REMOTE, call_replay, take_state},
-	{"replay new", AZ_STEP_REMOTE, call_replay, take_state},
+	{"load expected", AZ_STEP_LOCAL, az_command_load_expected, az_command_take_expected},
+	{"upcast expected", AZ_STEP_REMOTE, az_command_upcast_expected, az_command_take_upcast_expected},
+	{"replay expected", AZ_STEP_REMOTE, az_command_call_replay, az_command_take_state},
+	{"replay actual", AZ_STEP_REMOTE, az_command_call_replay, az_command_take_state},
+	{"replay new", AZ_STEP_REMOTE, az_command_call_replay, az_command_take_state},
 	{"merge and append", AZ_STEP_LOCAL, append_events, take_append},
 	{"react", AZ_STEP_LOCAL, react, take_reaction},
 	{NULL}
@@ -248,7 +215,7 @@ take_history(AzJob *job)
 		return AZ_STEP_FAILED;
 	command->load.book.aggregate = command->target.aggregate;
 	az_recall_loaded(&command->recall, job, &command->load);
-	return fits(command) ? AZ_STEP_NEXT : refuse(command);
+	return fits(command) ? AZ_STEP_NEXT : az_command_refuse(command);
 }
 
 static bool
@@ -257,22 +224,6 @@ fits(AzCommandJob *command)
 	return !command->was_overtaken &&
 		az_merge_fits(command->terms.merge, command->terms.expected,
 					  command->load.book.next_sequence);
-}
-
-static AzStepResult
-refuse(AzCommandJob *command)
-{
-	const AzConflict conflict = {
-		.aggregate = command->target.aggregate,
-		.merge = command->terms.merge,
-		.expected = command->terms.expected,
-		.actual = command->load.book.next_sequence,
-		.fields = command->replay.overlap,
-		.max_details = command->job.jobs->settings.max_status_details
-	};
-
-	return az_refusal_make(&command->refusal, &command->job, &conflict,
-						   &command->load.book);
 }
 
 static AzStepResult
@@ -365,61 +316,6 @@ stamp(AzCommandJob *command, const PbEventBook *book)
 		az_stamp_snapshot(&stamp, book, &command->load.book, command->events,
 						  command->n_events, &command->snapshot, job->arena,
 						  &job->error);
-}
-
-/* Only the events of a stale command are compared before they go on. */
-static AzStepResult
-load_expected(AzJob *job)
-{
-	AzCommandJob *command = (AzCommandJob *) job;
-	AzReplay	replay = {
-		.target = &command->target,
-		.merge = command->terms.merge,
-		.now = &command->load.book,
-		.history = command->history,
-		.expected = command->terms.expected,
-		.events = command->events,
-		.count = command->n_events
-	};
-
-	command->replay = replay;
-	return az_replay_load(&command->replay, job);
-}
-
-static AzStepResult
-take_expected(AzJob *job)
-{
-	AzCommandJob *command = (AzCommandJob *) job;
-	AzStepResult result = az_replay_loaded(&command->replay, job);
-
-	return command->replay.is_refused ? refuse(command) : result;
-}
-
-static AzStepResult
-upcast_expected(AzJob *job)
-{
-	return az_replay_upcast(&((AzCommandJob *) job)->replay, job);
-}
-
-static AzStepResult
-take_upcast_expected(AzJob *job)
-{
-	return az_replay_upcasted(&((AzCommandJob *) job)->replay, job);
-}
-
-static AzStepResult
-call_replay(AzJob *job)
-{
-	return az_replay_call(&((AzCommandJob *) job)->replay, job);
-}
-
-static AzStepResult
-take_state(AzJob *job)
-{
-	AzCommandJob *command = (AzCommandJob *) job;
-	AzStepResult result = az_replay_answered(&command->replay, job);
-
-	return command->replay.is_refused ? refuse(command) : result;
 }
 
 static AzStepResult

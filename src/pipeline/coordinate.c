@@ -12,14 +12,14 @@
 #include "codec/decode.h"
 #include "pipeline/effect.h"
 #include "pipeline/handler.h"
+#include "pipeline/listeners.h"
 #include "pipeline/upcast.h"
 
 typedef struct AzCoordinateJob
 {
 	AzJob		job;			/* must come first */
 	AzCoordination asked;
-	const AzComponent **components;
-	size_t		count;
+	AzListeners listeners;
 	size_t		next;			/* of the components */
 	size_t		page;			/* of the book, for it */
 	AzBook		book;
@@ -33,11 +33,6 @@ static AzStepResult prepare(AzJob *job);
 static bool check_book(AzCoordinateJob *coordinate);
 static bool check_pages(AzCoordinateJob *coordinate);
 static bool refuse(AzCoordinateJob *coordinate, const char *what);
-static bool find_components(AzCoordinateJob *coordinate);
-static bool take_named(AzCoordinateJob *coordinate);
-static bool take_listeners(AzCoordinateJob *coordinate);
-static bool check_count(AzCoordinateJob *coordinate);
-static const char *list_names(const AzCoordinateJob *coordinate);
 static AzStepResult upcast_book(AzJob *job);
 static AzStepResult take_upcast(AzJob *job);
 static AzStepResult upcast_state(AzJob *job);
@@ -99,10 +94,14 @@ prepare(AzJob *job)
 	if (!check_book(coordinate) ||
 		!az_book_read(coordinate->asked.book, &coordinate->book, job->arena,
 					  &job->error) ||
-		!find_components(coordinate) ||
+		!az_listeners_find(&coordinate->listeners, job,
+						   coordinate->asked.kind,
+						   coordinate->asked.component,
+						   coordinate->book.aggregate.domain,
+						   coordinate->asked.wants_one) ||
 		!az_handler_correlate(job, coordinate->asked.book->cover))
 		return AZ_STEP_FAILED;
-	return coordinate->count > 0 ? AZ_STEP_NEXT : AZ_STEP_END;
+	return coordinate->listeners.count > 0 ? AZ_STEP_NEXT : AZ_STEP_END;
 }
 
 /* ---- what is asked ---- */
@@ -170,93 +169,6 @@ refuse(AzCoordinateJob *coordinate, const char *what)
 						coordinate->asked.path, what);
 }
 
-static bool
-find_components(AzCoordinateJob *coordinate)
-{
-	AzJob	   *job = &coordinate->job;
-	size_t		most = az_catalog_count(job->jobs->catalog);
-
-	coordinate->components = az_arena_array(job->arena, most + 1,
-											sizeof(AzComponent *));
-	if (coordinate->components == NULL)
-		return az_error_out_of_memory(&job->error);
-	return (coordinate->asked.component != NULL ? take_named(coordinate) :
-			take_listeners(coordinate)) &&
-		check_count(coordinate);
-}
-
-static bool
-take_named(AzCoordinateJob *coordinate)
-{
-	AzJob	   *job = &coordinate->job;
-	const char *name = coordinate->asked.component;
-	const AzComponent *component = az_catalog_named(job->jobs->catalog, name);
-
-	if (component == NULL || !is_kind(coordinate, component->kind))
-		return az_error_set(&job->error, job->arena, AZ_NOT_FOUND,
-							"no component of kind %s has the name \"%s\" (metadata x-angzarr-component)",
-							coordinate->asked.kind, name);
-	if (!component->enabled)
-		return az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
-							"component \"%s\" is disabled", name);
-	coordinate->components[0] = az_delivery_component(component, job->arena);
-	coordinate->count = 1;
-	return coordinate->components[0] != NULL ||
-		az_error_out_of_memory(&job->error);
-}
-
-/* The catalog has them in order of name. */
-static bool
-take_listeners(AzCoordinateJob *coordinate)
-{
-	AzJob	   *job = &coordinate->job;
-	const AzCatalog *catalog = job->jobs->catalog;
-	const char *domain = coordinate->book.aggregate.domain;
-
-	for (size_t i = 0; i < az_catalog_count(catalog); i++)
-	{
-		const AzComponent *component = az_catalog_at(catalog, i);
-
-		if (!component->enabled || !is_kind(coordinate, component->kind) ||
-			!az_component_listens(component, domain))
-			continue;
-		component = az_delivery_component(component, job->arena);
-		if (component == NULL)
-			return az_error_out_of_memory(&job->error);
-		coordinate->components[coordinate->count++] = component;
-	}
-	return true;
-}
-
-static bool
-check_count(AzCoordinateJob *coordinate)
-{
-	AzJob	   *job = &coordinate->job;
-
-	if (!coordinate->asked.wants_one || coordinate->count == 1)
-		return true;
-	if (coordinate->count == 0)
-		return az_error_set(&job->error, job->arena, AZ_NOT_FOUND,
-							"no enabled component of kind %s listens to domain \"%s\"",
-							coordinate->asked.kind,
-							coordinate->book.aggregate.domain);
-	return az_error_set(&job->error, job->arena, AZ_INVALID_ARGUMENT,
-						"several components listen to domain \"%s\", name one of them in metadata x-angzarr-component: %s",
-						coordinate->book.aggregate.domain,
-						list_names(coordinate));
-}
-
-static const char *
-list_names(const AzCoordinateJob *coordinate)
-{
-	const char *names = coordinate->components[0]->name;
-
-	for (size_t i = 1; i < coordinate->count && names != NULL; i++)
-		names = az_arena_format(coordinate->job.arena, "%s, %s", names,
-								coordinate->components[i]->name);
-	return names != NULL ? names : "";
-}
-
 /* ---- asking, and nothing more ---- */
 
 static AzStepResult
@@ -304,9 +216,9 @@ ask(AzJob *job)
 
 	if (!coordinate->asked.is_speculative)
 		return AZ_STEP_NEXT;
-	if (coordinate->next == coordinate->count)
+	if (coordinate->next == coordinate->listeners.count)
 		return AZ_STEP_END;
-	component = coordinate->components[coordinate->next];
+	component = coordinate->listeners.components[coordinate->next];
 	target->aggregate = coordinate->book.aggregate;
 	target->address = component->address;
 	target->timeout_us = component->deadline_us > 0 ?
@@ -388,9 +300,9 @@ deliver(AzJob *job)
 	};
 	AzJob	   *child;
 
-	if (coordinate->next == coordinate->count)
+	if (coordinate->next == coordinate->listeners.count)
 		return AZ_STEP_END;
-	delivery.component = coordinate->components[coordinate->next];
+	delivery.component = coordinate->listeners.components[coordinate->next];
 	fill_trigger(coordinate, &delivery.trigger);
 	child = az_delivery_create(job->jobs, &delivery, &job->error);
 	return child != NULL ? az_job_run(job, child) : AZ_STEP_FAILED;

@@ -152,6 +152,42 @@ az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
 									 &job->job.error);
 }
 
+bool
+az_delivery_stops_at_failure(const AzDeliveryJob *job)
+{
+	const AzDelivery *delivery = &job->delivery;
+
+	return delivery->sync_mode == PB_SYNC_MODE_CASCADE &&
+		delivery->error_mode != PB_CASCADE_ERROR_CONTINUE &&
+		delivery->error_mode != PB_CASCADE_ERROR_DEAD_LETTER;
+}
+
+bool
+az_delivery_files_at_once(const AzDeliveryJob *job)
+{
+	const AzDelivery *delivery = &job->delivery;
+
+	return delivery->sync_mode == PB_SYNC_MODE_CASCADE &&
+		delivery->error_mode == PB_CASCADE_ERROR_DEAD_LETTER;
+}
+
+/* Whoever waits is told of it, too: no target, no command. */
+bool
+az_delivery_note_failure(AzDeliveryJob *delivery)
+{
+	AzJob	   *job = &delivery->job;
+	PbCascadeReactionError *error = az_arena_alloc(job->arena,
+												   sizeof(*error));
+
+	if (error == NULL)
+		return az_error_out_of_memory(&job->error);
+	pb_cascade_reaction_error_init(error);
+	error->component = (char *) delivery->delivery.component->name;
+	error->code = (int32_t) job->error.code;
+	error->message = (char *) job->error.message;
+	return az_effect_add_error(&delivery->result, job, error, &job->error);
+}
+
 static bool
 copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery)
 {

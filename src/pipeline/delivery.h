@@ -126,4 +126,14 @@ extern bool az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
 							   const PbPayloadReference *lost,
 							   AzDeadLetter *letter);
 
+/*
+ * In a request that waits (contract section 7): whether it fails with the
+ * first failure, and whether failures become dead letters at once.
+ */
+extern bool az_delivery_stops_at_failure(const AzDeliveryJob *job);
+extern bool az_delivery_files_at_once(const AzDeliveryJob *job);
+
+/* The handler has failed, with job->error; false when memory is out. */
+extern bool az_delivery_note_failure(AzDeliveryJob *job);
+
 #endif

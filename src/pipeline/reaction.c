@@ -69,9 +69,6 @@ static AzStepResult run_effects(AzJob *job);
 static AzStepResult take_effect(AzJob *job);
 static bool is_decided(const AzReactionJob *reaction);
 static AzStepResult failed(AzReactionJob *reaction, bool is_permanent);
-static bool stops_at_failure(const AzReactionJob *reaction);
-static bool is_filed_at_once(const AzReactionJob *reaction);
-static bool note_failure(AzReactionJob *reaction);
 
 static const AzStep steps[] = {
 	{"find record", AZ_STEP_LOCAL, find_record, take_record},
@@ -471,7 +468,7 @@ take_effect(AzJob *job)
 	if (!az_effect_take(job->ended, result, job))
 		return AZ_STEP_FAILED;
 	reaction->next++;
-	if (!stops_at_failure(reaction) || result->n_errors == 0)
+	if (!az_delivery_stops_at_failure(&reaction->head) || result->n_errors == 0)
 		return AZ_STEP_REPEAT;
 	result->is_unfinished = reaction->next <
 		reaction->emission.n_commands + reaction->emission.n_facts;
@@ -496,10 +493,10 @@ failed(AzReactionJob *reaction, bool is_permanent)
 
 	if (reaction->head.delivery.handback != NULL)
 		return AZ_STEP_FAILED;
-	if (!is_permanent && !is_filed_at_once(reaction) &&
+	if (!is_permanent && !az_delivery_files_at_once(&reaction->head) &&
 		attempt < az_delivery_max_attempts(&reaction->head))
 		return AZ_STEP_FAILED;
-	if (!note_failure(reaction))
+	if (!az_delivery_note_failure(&reaction->head))
 		return AZ_STEP_FAILED;
 	reaction->letter.is_due = true;
 	reaction->letter.failure = job->error;
@@ -507,42 +504,4 @@ failed(AzReactionJob *reaction, bool is_permanent)
 	reaction->letter.attempts = is_permanent ? 0 : attempt;
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;
-}
-
-/* In a request that fails with the first failure: contract section 7. */
-static bool
-stops_at_failure(const AzReactionJob *reaction)
-{
-	const AzDelivery *delivery = &reaction->head.delivery;
-
-	return delivery->sync_mode == PB_SYNC_MODE_CASCADE &&
-		delivery->error_mode != PB_CASCADE_ERROR_CONTINUE &&
-		delivery->error_mode != PB_CASCADE_ERROR_DEAD_LETTER;
-}
-
-static bool
-is_filed_at_once(const AzReactionJob *reaction)
-{
-	const AzDelivery *delivery = &reaction->head.delivery;
-
-	return delivery->sync_mode == PB_SYNC_MODE_CASCADE &&
-		delivery->error_mode == PB_CASCADE_ERROR_DEAD_LETTER;
-}
-
-/* Whoever waits is told of it, too: no target, no command. */
-static bool
-note_failure(AzReactionJob *reaction)
-{
-	AzJob	   *job = &reaction->head.job;
-	PbCascadeReactionError *error;
-
-	error = az_arena_alloc(job->arena, sizeof(*error));
-	if (error == NULL)
-		return az_error_out_of_memory(&job->error);
-	pb_cascade_reaction_error_init(error);
-	error->component = (char *) reaction->head.delivery.component->name;
-	error->code = (int32_t) job->error.code;
-	error->message = (char *) job->error.message;
-	return az_effect_add_error(&reaction->head.result, job, error,
-							   &job->error);
 }

@@ -1,0 +1,76 @@
+/*
+ * The part of the pipeline of a command that says whether a stale one holds
+ * all the same (contract section 5, Merge strategies).
+ */
+#include "pipeline/command_job.h"
+
+/* Only the events of a stale command are compared before they go on. */
+AzStepResult
+az_command_load_expected(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+	AzReplay	replay = {
+		.target = &command->target,
+		.merge = command->terms.merge,
+		.now = &command->load.book,
+		.history = command->history,
+		.expected = command->terms.expected,
+		.events = command->events,
+		.count = command->n_events
+	};
+
+	command->replay = replay;
+	return az_replay_load(&command->replay, job);
+}
+
+AzStepResult
+az_command_take_expected(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result = az_replay_loaded(&command->replay, job);
+
+	return command->replay.is_refused ? az_command_refuse(command) : result;
+}
+
+AzStepResult
+az_command_upcast_expected(AzJob *job)
+{
+	return az_replay_upcast(&((AzCommandJob *) job)->replay, job);
+}
+
+AzStepResult
+az_command_take_upcast_expected(AzJob *job)
+{
+	return az_replay_upcasted(&((AzCommandJob *) job)->replay, job);
+}
+
+AzStepResult
+az_command_call_replay(AzJob *job)
+{
+	return az_replay_call(&((AzCommandJob *) job)->replay, job);
+}
+
+AzStepResult
+az_command_take_state(AzJob *job)
+{
+	AzCommandJob *command = (AzCommandJob *) job;
+	AzStepResult result = az_replay_answered(&command->replay, job);
+
+	return command->replay.is_refused ? az_command_refuse(command) : result;
+}
+
+AzStepResult
+az_command_refuse(AzCommandJob *command)
+{
+	const AzConflict conflict = {
+		.aggregate = command->target.aggregate,
+		.merge = command->terms.merge,
+		.expected = command->terms.expected,
+		.actual = command->load.book.next_sequence,
+		.fields = command->replay.overlap,
+		.max_details = command->job.jobs->settings.max_status_details
+	};
+
+	return az_refusal_make(&command->refusal, &command->job, &conflict,
+						   &command->load.book);
+}
