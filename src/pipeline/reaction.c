@@ -2,13 +2,9 @@
  * The pipeline of a reaction: find out whether the event was handled before,
  * call the business logic, record what it answered, do that.
  *
- * The record (kind "reaction", under the trigger and the component) is kept
- * with the trigger's aggregate by a saga, with its own by a process manager,
- * and there in one transaction with its events.  Once it is there nobody is
- * asked again, whatever happens: commands and facts are run from it, and
- * their own keys make that harmless.
- *
- * Not in the lane of any aggregate: the commands run here wait in those.
+ * Once the record is there (a process manager's in one transaction with its
+ * events) nobody is asked again: commands and facts are run from it, and
+ * their own keys make that harmless.  Not in the lane of any aggregate.
  */
 #include "pipeline/reaction.h"
 
@@ -491,12 +487,10 @@ failed(AzReactionJob *reaction, bool is_permanent)
 	AzJob	   *job = &reaction->head.job;
 	int			attempt = az_delivery_attempt(&reaction->head, 0);
 
-	if (reaction->head.delivery.handback != NULL)
-		return AZ_STEP_FAILED;
-	if (!is_permanent && !az_delivery_files_at_once(&reaction->head) &&
-		attempt < az_delivery_max_attempts(&reaction->head))
-		return AZ_STEP_FAILED;
-	if (!az_delivery_note_failure(&reaction->head))
+	if (reaction->head.delivery.handback != NULL ||
+		(!is_permanent && !az_delivery_files_at_once(&reaction->head) &&
+		 attempt < az_delivery_max_attempts(&reaction->head)) ||
+		!az_delivery_note_failure(&reaction->head))
 		return AZ_STEP_FAILED;
 	reaction->letter.is_due = true;
 	reaction->letter.failure = job->error;
