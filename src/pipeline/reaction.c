@@ -493,8 +493,7 @@ failed(AzReactionJob *reaction, bool is_permanent)
 		!az_delivery_note_failure(&reaction->head))
 		return AZ_STEP_FAILED;
 	reaction->letter.is_due = true;
-	reaction->letter.failure = job->error;
-	reaction->head.result.failure = job->error;
+	reaction->letter.failure = reaction->head.result.failure = job->error;
 	reaction->letter.attempts = is_permanent ? 0 : attempt;
 	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;
