@@ -2,9 +2,8 @@
  * The pipeline of a reaction: find out whether the event was handled before,
  * call the business logic, record what it answered, do that.
  *
- * Once the record is there (a process manager's in one transaction with its
- * events) nobody is asked again: commands and facts are run from it, and
- * their own keys make that harmless.  Not in the lane of any aggregate.
+ * Once the record is there nobody is asked again: commands and facts are run
+ * from it, and their keys make that harmless.  Not in an aggregate's lane.
  */
 #include "pipeline/reaction.h"
 
