@@ -575,10 +575,10 @@ what_this_version_does_not_serve_is_said_plainly(void **state)
 {
 	PbCommandRequest *request = world_command(world);
 
-	request->sync_mode = PB_SYNC_MODE_SIMPLE;
-	assert_refused(request, AZ_UNIMPLEMENTED, "SIMPLE");
 	request->sync_mode = PB_SYNC_MODE_CASCADE;
-	assert_refused(request, AZ_UNIMPLEMENTED, "CASCADE");
+	request->cascade_error_mode = PB_CASCADE_ERROR_COMPENSATE;
+	assert_refused(request, AZ_UNIMPLEMENTED, "COMPENSATE");
+	assert_int_equal(world_stored(world), 0);
 }
 
 static void
@@ -588,9 +588,10 @@ the_commands_own_mode_can_only_strengthen(void **state)
 	PbPageHeader *header = request->command->pages[0]->header;
 
 	header->_sync_mode_case = PB_PAGE_HEADER_SYNC_MODE;
-	header->sync_mode = PB_SYNC_MODE_SIMPLE;
+	header->sync_mode = PB_SYNC_MODE_CASCADE;
+	request->cascade_error_mode = PB_CASCADE_ERROR_COMPENSATE;
 	request->sync_mode = PB_SYNC_MODE_DECISION;
-	assert_refused(request, AZ_UNIMPLEMENTED, "SIMPLE");
+	assert_refused(request, AZ_UNIMPLEMENTED, "COMPENSATE");
 	header->sync_mode = PB_SYNC_MODE_ASYNC;
 	assert_int_equal(world_handle(world, request).code, AZ_OK);
 }

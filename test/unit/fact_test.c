@@ -396,8 +396,8 @@ isolated_facts_are_stored_as_isolated_and_a_pages_mode_is_ignored(void **state)
 	request->sync_mode = PB_SYNC_MODE_SIMPLE;
 	external_of(request)->external_id = (char *) "payment-3";
 	reply = world_record(world, request);
-	assert_error(&reply, AZ_UNIMPLEMENTED, "SIMPLE");
-	assert_int_equal(world_stored(world), 2);
+	response_of(&reply);
+	assert_false(stored(2)->isolated);
 }
 
 /* ---- once ---- */

@@ -333,6 +333,11 @@ execute(AzDb *db, AzStatementId statement, const AzDbParam *params,
 			return memory_write_cursors(memory, params, arena, rows, error);
 		case AZ_STATEMENT_WRITE_EXCEPTIONS:
 			return memory_write_exceptions(memory, params, arena, rows, error);
+		case AZ_STATEMENT_RESERVE:
+		case AZ_STATEMENT_TURNS:
+		case AZ_STATEMENT_END_RESERVED:
+			return memory_reserve(memory, statement, params, arena, rows,
+								  error);
 		case AZ_STATEMENT_HORIZON:
 			return memory_horizon(memory, arena, rows, error);
 		case AZ_STATEMENT_READ_LOG:

@@ -139,6 +139,11 @@ extern bool memory_write_cursors(MemoryDb *memory, const AzDbParam *params,
 								 AzArena *arena, AzRows *rows, AzError *error);
 extern bool memory_write_exceptions(MemoryDb *memory, const AzDbParam *params,
 									AzArena *arena, AzRows *rows, AzError *error);
+
+/* Deliveries that requests keep for themselves, in memory_reserve.c. */
+extern bool memory_reserve(MemoryDb *memory, AzStatementId statement,
+						   const AzDbParam *params, AzArena *arena,
+						   AzRows *rows, AzError *error);
 extern void memory_subscribe(MemoryDb *memory,
 							 const MemoryComponent *component);
 extern void memory_unsubscribe(MemoryDb *memory, const char *component);

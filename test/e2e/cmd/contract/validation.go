@@ -164,22 +164,13 @@ func (s *suite) checkRouting() {
 // checkNotServed asks for what this version does not have.
 func (s *suite) checkNotServed() {
 	before := s.events()
-	simple := engine.Request("obey", engine.NewRoot(), page(0))
-	simple.SyncMode = angzarrv1.SyncMode_SYNC_MODE_SIMPLE
 	cascade := engine.Request("obey", engine.NewRoot(), page(0))
 	mode := angzarrv1.SyncMode_SYNC_MODE_CASCADE
 	cascade.Command.Pages[0].Header.SyncMode = &mode
-	for _, c := range []struct {
-		name, word string
-		request    *angzarrv1.CommandRequest
-	}{
-		{"sync mode SIMPLE", "SIMPLE", simple},
-		{"a page's sync mode CASCADE", "CASCADE", cascade},
-	} {
-		_, err := s.send(c.request)
-		tap.OK(status.Code(err) == codes.Unimplemented && strings.Contains(status.Convert(err).Message(), c.word),
-			c.name+" is not served yet: UNIMPLEMENTED, and said so", err)
-	}
+	cascade.CascadeErrorMode = angzarrv1.CascadeErrorMode_CASCADE_ERROR_COMPENSATE
+	_, err := s.send(cascade)
+	tap.OK(status.Code(err) == codes.Unimplemented && strings.Contains(status.Convert(err).Message(), "COMPENSATE"),
+		"a page's CASCADE in error mode COMPENSATE is not served yet: UNIMPLEMENTED, and said so", err)
 	tap.Is(s.events(), before, "what is not served writes nothing")
 }
 
