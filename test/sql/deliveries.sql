@@ -132,6 +132,27 @@ SELECT angzarr.pause('sums');
 SELECT angzarr._write_cursors('{sums}', ARRAY[:sums], '{2}', '{active}', '{0}', '{NULL}');
 SELECT at_position, status FROM angzarr._subscription_states('{sums}');
 
+-- Who waits keeps new events for itself, but not of who is paused.
+SELECT angzarr.append('order', :two, 2, ARRAY[angzarr.new_event('t.H', 'h'),
+    angzarr.new_event('t.I', 'i')]) AS next;
+SELECT angzarr._reserve_deliveries('{all,sums,nobody}', array_fill(:two::uuid, ARRAY[3]),
+    '{order,order,order}', '{"","",""}', '{2,2,2}', '{3,3,3}',
+    array_fill('2100-01-01'::timestamptz, ARRAY[3])) AS reserved;
+SELECT component, state FROM angzarr.exceptions WHERE state = 'reserved';
+-- Its turn comes when what is before, 4 here, is done; the first of a stream has none before.
+SELECT * FROM angzarr._turns('{all,all,nobody}', array_fill(:two::uuid, ARRAY[3]),
+    '{order,order,order}', '{"","",""}', '{2,0,2}');
+SELECT angzarr._write_cursors('{all}', (SELECT array_agg(epoch) FROM
+    angzarr._subscription_states('{all}')), '{7}', '{NULL}', '{0}', '{NULL}');
+SELECT is_pending FROM angzarr._turns('{all}', ARRAY[:two::uuid], '{order}', '{""}', '{2}');
+-- Delivered, or left to the engine at once; what has ended does not end again.
+SELECT angzarr._end_reserved('{all,all}', array_fill(:two::uuid, ARRAY[2]),
+    '{order,order}', '{"",""}', '{2,3}', '{2,3}', '{true,false}');
+SELECT angzarr._end_reserved('{all}', ARRAY[:two::uuid], '{order}', '{""}', '{2}', '{3}',
+    '{true}');
+SELECT state, next_attempt_at IS NOT NULL AS due FROM angzarr.exceptions
+WHERE component = 'all' ORDER BY position;
+
 -- Leases are given back; one that is not had is not.
 SELECT angzarr._drop_leases('{sums,all}');
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
