@@ -239,6 +239,7 @@ hold(AzFirings *firings, const AzTimerEntry *entry)
 		return false;
 	firing->firings = firings;
 	firing->attempt = 1;
+	firing->row.process.edition = "";
 	firing->arena = az_arena_create();
 	if (firing->arena == NULL || !copy_entry(firing, entry, &error))
 	{
