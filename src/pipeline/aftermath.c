@@ -19,7 +19,12 @@ static bool is_waited_for(const AzAftermath *aftermath,
 						  const AzComponent *component, const char *domain,
 						  bool is_projector);
 static bool add_listeners(AzAftermath *aftermath, AzJob *job,
-						  const char *domain, bool projectors);
+						  const AzTarget *target, bool projectors);
+static bool is_held(const AzAftermath *aftermath,
+					const AzComponent *component,
+					const AzAggregate *aggregate);
+static const AzHolder *hold(const AzAftermath *aftermath, AzJob *job,
+							const AzComponent *component);
 static int64_t until_us(const AzJob *job);
 static AzStepResult leave(AzAftermath *aftermath, AzJob *job);
 static AzStepResult run(AzAftermath *aftermath, AzJob *job,
@@ -46,7 +51,6 @@ az_aftermath_plan(AzAftermath *aftermath, AzJob *job, const AzTarget *target)
 {
 	const AzCatalog *catalog = job->jobs->catalog;
 	size_t		most = az_catalog_count(catalog);
-	const char *domain = target->aggregate.domain;
 	int			mode = aftermath->cascade.sync_mode;
 
 	aftermath->count = 0;
@@ -57,8 +61,8 @@ az_aftermath_plan(AzAftermath *aftermath, AzJob *job, const AzTarget *target)
 	aftermath->components = az_arena_array(job->arena, most + 1,
 										   sizeof(AzComponent *));
 	if (aftermath->components == NULL ||
-		!add_listeners(aftermath, job, domain, true) ||
-		!add_listeners(aftermath, job, domain, false))
+		!add_listeners(aftermath, job, target, true) ||
+		!add_listeners(aftermath, job, target, false))
 		return az_error_out_of_memory(&job->error);
 	return true;
 }
@@ -84,7 +88,7 @@ is_served(const AzAftermath *aftermath, AzJob *job, const AzTarget *target)
 
 /* Copied: the catalog may be read anew while the request waits. */
 static bool
-add_listeners(AzAftermath *aftermath, AzJob *job, const char *domain,
+add_listeners(AzAftermath *aftermath, AzJob *job, const AzTarget *target,
 			  bool projectors)
 {
 	const AzCatalog *catalog = job->jobs->catalog;
@@ -93,7 +97,9 @@ add_listeners(AzAftermath *aftermath, AzJob *job, const char *domain,
 	{
 		const AzComponent *component = az_catalog_at(catalog, i);
 
-		if (!is_waited_for(aftermath, component, domain, projectors))
+		if (!is_waited_for(aftermath, component, target->aggregate.domain,
+						   projectors) ||
+			is_held(aftermath, component, &target->aggregate))
 			continue;
 		component = az_delivery_component(component, job->arena);
 		if (component == NULL)
@@ -112,6 +118,25 @@ is_waited_for(const AzAftermath *aftermath, const AzComponent *component,
 		(projectors ||
 		 aftermath->cascade.sync_mode == PB_SYNC_MODE_CASCADE) &&
 		az_component_listens(component, domain);
+}
+
+/*
+ * A delivery of the same stream to the same component waits for this: its
+ * turn can only come after that, so the engine delivers it.
+ */
+static bool
+is_held(const AzAftermath *aftermath, const AzComponent *component,
+		const AzAggregate *aggregate)
+{
+	for (const AzHolder *holder = aftermath->cascade.holder; holder != NULL;
+		 holder = holder->above)
+		if (strcmp(holder->component, component->name) == 0 &&
+			strcmp(holder->aggregate->domain, aggregate->domain) == 0 &&
+			strcmp(holder->aggregate->edition, aggregate->edition) == 0 &&
+			memcmp(holder->aggregate->root, aggregate->root,
+				   AZ_UUID_SIZE) == 0)
+			return true;
+	return false;
 }
 
 AzReservation **
@@ -198,9 +223,29 @@ run(AzAftermath *aftermath, AzJob *job, const AzBook *book)
 	};
 	AzJob	   *child;
 
+	turn.delivery.holder = hold(aftermath, job, turn.delivery.component);
+	if (turn.delivery.holder == NULL)
+	{
+		az_error_out_of_memory(&job->error);
+		return AZ_STEP_FAILED;
+	}
 	fill_trigger(aftermath, book, &turn.delivery.trigger);
 	child = az_turn_create(job->jobs, &turn, &job->error);
 	return child != NULL ? az_job_run(job, child) : AZ_STEP_FAILED;
+}
+
+/* The job that waits outlives what it waits for. */
+static const AzHolder *
+hold(const AzAftermath *aftermath, AzJob *job, const AzComponent *component)
+{
+	AzHolder   *holder = az_arena_alloc(job->arena, sizeof(AzHolder));
+
+	if (holder == NULL)
+		return NULL;
+	holder->component = component->name;
+	holder->aggregate = job->aggregate;
+	holder->above = aftermath->cascade.holder;
+	return holder;
 }
 
 static bool

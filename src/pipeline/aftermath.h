@@ -17,6 +17,7 @@ typedef struct AzCascade
 	int			error_mode;		/* PB_CASCADE_ERROR_* */
 	int			depth;			/* commands above it in the request */
 	const char *chain;			/* them, for messages; or NULL */
+	const AzHolder *holder;		/* deliveries that wait for it, or NULL */
 } AzCascade;
 
 /* Embedded in a job; fill "cascade". */

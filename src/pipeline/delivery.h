@@ -23,6 +23,14 @@ typedef struct AzHandback
 								 * command, and of the first fact */
 } AzHandback;
 
+/* A delivery inside of a request, and those that wait for it. */
+typedef struct AzHolder
+{
+	const char *component;
+	const AzAggregate *aggregate;
+	const struct AzHolder *above;
+} AzHolder;
+
 /* What is delivered, to whom. */
 typedef struct AzDelivery
 {
@@ -40,6 +48,7 @@ typedef struct AzDelivery
 	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
 	int			cascade_depth;	/* commands above it in this request */
 	const char *chain;			/* them, for messages; or NULL */
+	const AzHolder *holder;		/* itself, and those above; or NULL */
 	const AzTimerRow *firing;	/* what elapsed, if that is the trigger, or
 								 * NULL */
 

@@ -95,6 +95,7 @@ hand_down(AzEffectJob *effect)
 {
 	effect->origin.cascade_depth = effect->effect.cascade_depth;
 	effect->origin.chain = effect->effect.chain;
+	effect->origin.holder = effect->effect.holder;
 	return AZ_STEP_NEXT;
 }
 

@@ -19,6 +19,7 @@ typedef struct AzEffect
 	int			error_mode;
 	int			cascade_depth;	/* of it, in the request */
 	const char *chain;			/* above it, for messages; or NULL */
+	const AzHolder *holder;		/* deliveries that wait for it, or NULL */
 	bool		may_be_settled; /* it may have been given up before */
 } AzEffect;
 

@@ -87,6 +87,7 @@ az_emit_origin(const AzEmission *emission, size_t effect, AzOrigin *origin,
 	origin->depth = emission->trigger->events[0].depth + 1;
 	origin->cascade_depth = 0;
 	origin->chain = NULL;
+	origin->holder = NULL;
 	if (origin->cause == NULL)
 		return az_error_out_of_memory(error);
 	return az_provenance_key(deferred, is_fact ? "fact" : "command", "trigger",

@@ -433,6 +433,7 @@ plan_aftermath(AzFactJob *fact)
 	cascade->error_mode = PB_CASCADE_ERROR_UNSPECIFIED;
 	cascade->depth = fact->origin != NULL ? fact->origin->cascade_depth : 0;
 	cascade->chain = fact->origin != NULL ? fact->origin->chain : NULL;
+	cascade->holder = fact->origin != NULL ? fact->origin->holder : NULL;
 	return az_aftermath_plan(&fact->aftermath, &fact->job, &fact->target);
 }
 

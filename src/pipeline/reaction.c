@@ -437,6 +437,7 @@ run_effects(AzJob *job)
 		.error_mode = reaction->head.delivery.error_mode,
 		.cascade_depth = reaction->head.delivery.cascade_depth + 1,
 		.chain = reaction->head.delivery.chain,
+		.holder = reaction->head.delivery.holder,
 		.may_be_settled = reaction->head.result.was_recorded &&
 		!(is_replay && reaction->next >= emission->n_commands)
 	};
@@ -472,7 +473,6 @@ take_effect(AzJob *job)
 
 /* ---- failures of the handler's part ---- */
 
-/* Whether nobody is to be asked any more. */
 static bool
 is_decided(const AzReactionJob *reaction)
 {

@@ -32,6 +32,7 @@ typedef struct AzOrigin
 	int32_t		depth;
 	int			cascade_depth;	/* commands above it in the request */
 	const char *chain;			/* them, for messages; or NULL */
+	const struct AzHolder *holder;	/* deliveries that wait for it, or NULL */
 } AzOrigin;
 
 /*

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Calls a coordinator with the event OrderSubmitted as it is stored: coordinate.py SERVER WHAT COMPONENT.
+"""Calls a coordinator with the event OrderSubmitted as it is stored: coordinate.py SERVER WHAT COMPONENT [CORRELATION_ID].
 
 The messages are those that the examples in Python are built with.
 """
@@ -22,10 +22,10 @@ from angzarr_v1 import (  # noqa: E402
 )
 
 
-def submitted(channel):
+def submitted(channel, correlation_id):
     """The book of the order's last event, as a saga is given it."""
     queries = query_pb2_grpc.EventQueryServiceStub(channel)
-    query = query_pb2.Query(cover=types_pb2.Cover(correlation_id="one", domain="order"))
+    query = query_pb2.Query(cover=types_pb2.Cover(correlation_id=correlation_id, domain="order"))
     book = queries.GetEventBook(query)
     page = next(page for page in book.pages if page.event.type_url.endswith("OrderSubmitted"))
     return types_pb2.EventBook(cover=book.cover, pages=[page], next_sequence=page.header.sequence + 1)
@@ -42,10 +42,11 @@ def show(answer):
 
 
 def main():
-    server, what, component = sys.argv[1:]
+    server, what, component = sys.argv[1:4]
+    correlation_id = sys.argv[4] if len(sys.argv) > 4 else "one"
     metadata = [("x-angzarr-component", component)]
     with grpc.insecure_channel(server) as channel:
-        book = submitted(channel)
+        book = submitted(channel, correlation_id)
         sagas = saga_pb2_grpc.SagaCoordinatorServiceStub(channel)
         projectors = projector_pb2_grpc.ProjectorCoordinatorServiceStub(channel)
         request = saga_pb2.SagaHandleRequest(source=book)
