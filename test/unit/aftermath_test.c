@@ -21,6 +21,7 @@ static World *world;
 static int	projections;
 static int	saga_calls;
 static uint8_t roots[4][AZ_UUID_SIZE];	/* that it sends to */
+static bool comes_back;			/* to the aggregate of the trigger */
 static int	depth_wanted;		/* so often the saga answers a command */
 static const char *projector_status;
 static const char *saga_status;
@@ -53,8 +54,10 @@ requested(H2Request *request, void *owner)
 		return;
 	}
 	command->pages[0]->header = NULL;
-	command->cover->root->value.data = memset(roots[saga_calls % 4],
-											  100 + saga_calls, AZ_UUID_SIZE);
+	if (!comes_back)
+		command->cover->root->value.data = memset(roots[saga_calls % 4],
+												  100 + saga_calls,
+												  AZ_UUID_SIZE);
 	response.commands = &command;
 	response.n_commands = saga_calls++ < depth_wanted;
 	if (saga_status != NULL)
@@ -73,6 +76,7 @@ setup(void **state)
 	projections = 0;
 	saga_calls = 0;
 	depth_wanted = 0;
+	comes_back = false;
 	projector_status = NULL;
 	saga_status = NULL;
 	return 0;
@@ -207,6 +211,22 @@ cascade_waits_for_what_follows_each_reaction_once(void **state)
 	assert_int_equal(saga_calls, 2);
 }
 
+/* Its second event is behind the first, for which it waits: the engine's. */
+static void
+a_cascade_that_comes_back_to_its_stream_does_not_wait_for_itself(void **state)
+{
+	Reply		reply;
+
+	start();
+	comes_back = true;
+	depth_wanted = 1;
+	reply = handle(PB_SYNC_MODE_CASCADE, 0);
+	assert_int_equal(response_of(&reply)->n_reaction_errors, 0);
+	until_delivered();
+	assert_int_equal(saga_calls, 2);
+	assert_int_equal(memory_db_last_position(world->memory), 2);
+}
+
 static void
 who_is_paused_is_not_waited_for(void **state)
 {
@@ -307,6 +327,7 @@ main(void)
 		TEST(the_stronger_of_both_modes_holds_and_isolated_on_either),
 		TEST(simple_brings_projections_and_the_engine_does_not_repeat_them),
 		TEST(cascade_waits_for_what_follows_each_reaction_once),
+		TEST(a_cascade_that_comes_back_to_its_stream_does_not_wait_for_itself),
 		TEST(who_is_paused_is_not_waited_for),
 		TEST(a_projectors_failure_fails_the_request_and_the_events_stay),
 		TEST(continue_tells_of_a_failing_saga_and_dead_letter_does_not),
