@@ -170,6 +170,11 @@ az_slot_own_detach(AzSlotEnd end)
 	/* What was asked after the worker had looked stays as it is. */
 	if (end == AZ_SLOT_NOT_NEEDED && !seat->look)
 		own->wanted = false;
+	/* Its leases are free: the others try for them when they read anew. */
+	pg_atomic_fetch_add_u64(&own->components_generation, 1);
+	for (int i = 0; i < AZ_MAX_WORKERS; i++)
+		if (&own->seats[i] != seat)
+			az_slot_table_wake(&own->seats[i]);
 	az_slot_table_end(table, own, seat, end == AZ_SLOT_FAILED);
 	az_slot_table_unlock(table);
 	own = NULL;
