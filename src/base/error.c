@@ -101,6 +101,26 @@ az_error_out_of_memory(AzError *error)
 	return false;
 }
 
+bool
+az_error_copy(AzError *to, const AzError *from, AzArena *arena)
+{
+	const char *const *const texts[] = {
+		&from->message, &from->detail, &from->hint
+	};
+	const char **const copies[] = {&to->message, &to->detail, &to->hint};
+
+	*to = *from;
+	for (size_t i = 0; i < LENGTH_OF(texts); i++)
+	{
+		if (*texts[i] != NULL)
+			*copies[i] = az_arena_string(arena, *texts[i]);
+		if (*texts[i] != NULL && *copies[i] == NULL)
+			return az_error_out_of_memory(to);
+	}
+	return az_arena_copy(arena, from->details, &to->details) ||
+		az_error_out_of_memory(to);
+}
+
 const char *
 az_code_name(AzCode code)
 {

@@ -73,6 +73,12 @@ extern bool az_error_set(AzError *error, AzArena *arena, AzCode code,
 /* RESOURCE_EXHAUSTED "out of memory"; allocates nothing; returns false. */
 extern bool az_error_out_of_memory(AzError *error);
 
+/*
+ * A copy whose texts and details are in another arena; false when memory is
+ * out, which "to" then says.
+ */
+extern bool az_error_copy(AzError *to, const AzError *from, AzArena *arena);
+
 /* "INVALID_ARGUMENT" and so on; "CODE_99" is never NULL: "UNKNOWN". */
 extern const char *az_code_name(AzCode code);
 

@@ -112,6 +112,17 @@ az_encode(const void *message, AzArena *arena, AzBytes *bytes, AzError *error)
 	return true;
 }
 
+void *
+az_message_copy(const void *message, AzArena *arena, AzError *error)
+{
+	const ProtobufCMessage *base = message;
+	AzBytes		bytes;
+
+	if (!az_encode(message, arena, &bytes, error))
+		return NULL;
+	return az_decode(base->descriptor, bytes, arena, error);
+}
+
 static bool
 check_message(Walk *walk, Place *place, AzBytes bytes)
 {

@@ -23,4 +23,12 @@ extern void *az_decode(const ProtobufCMessageDescriptor *descriptor,
 extern bool az_encode(const void *message, AzArena *arena, AzBytes *bytes,
 					  AzError *error);
 
+
+/*
+ * A copy of a message in another arena, which borrows nothing of the first;
+ * NULL when memory is out.
+ */
+extern void *az_message_copy(const void *message, AzArena *arena,
+							 AzError *error);
+
 #endif

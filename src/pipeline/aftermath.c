@@ -8,7 +8,6 @@
 #include "codec/book.h"
 #include "codec/decode.h"
 #include "codec/details.h"
-#include "pipeline/effect.h"
 #include "pipeline/turn.h"
 
 #define PERSISTED "persisted"	/* in the metadata of an ErrorInfo */
@@ -320,15 +319,10 @@ keep_projection(AzAftermath *aftermath, AzJob *job,
 	PbProjection **all = az_arena_array(job->arena,
 										aftermath->n_projections + 1,
 										sizeof(PbProjection *));
-	PbProjection *copy;
-	AzBytes		bytes;
+	PbProjection *copy = az_message_copy(projection, job->arena, &job->error);
 
 	if (all == NULL)
 		return az_error_out_of_memory(&job->error);
-	if (!az_encode(projection, job->arena, &bytes, &job->error))
-		return false;
-	copy = az_decode(&pb_projection_descriptor, bytes, job->arena,
-					 &job->error);
 	if (copy == NULL)
 		return false;
 	for (size_t i = 0; i < aftermath->n_projections; i++)
@@ -354,12 +348,10 @@ keep_errors(AzAftermath *aftermath, AzJob *job,
 		cascade->error_mode == PB_CASCADE_ERROR_CONTINUE)
 		return true;
 	aftermath->is_stopped = true;
-	if (aftermath->failure.code != AZ_OK)
-		return true;
-	if (!az_effect_keep_error(&result->first_failure, &aftermath->failure,
-							  job->arena))
-		return az_error_out_of_memory(&job->error);
-	return true;
+	return aftermath->failure.code != AZ_OK ||
+		az_error_copy(&aftermath->failure, &result->first_failure,
+					  job->arena) ||
+		az_error_out_of_memory(&job->error);
 }
 
 /* A projector's failure fails the request; a handler's is told of. */
@@ -381,7 +373,7 @@ keep_failure(AzAftermath *aftermath, AzJob *job,
 		return true;
 	aftermath->is_stopped = true;
 	return aftermath->failure.code != AZ_OK ||
-		az_effect_keep_error(failure, &aftermath->failure, job->arena) ||
+		az_error_copy(&aftermath->failure, failure, job->arena) ||
 		az_error_out_of_memory(&job->error);
 }
 
@@ -392,19 +384,16 @@ add_error(AzAftermath *aftermath, AzJob *job,
 	PbCascadeReactionError **all = az_arena_array(job->arena,
 												  aftermath->n_errors + 1,
 												  sizeof(*all));
-	AzBytes		bytes;
+	PbCascadeReactionError *copy = az_message_copy(error, job->arena,
+												   &job->error);
 
 	if (all == NULL)
 		return az_error_out_of_memory(&job->error);
+	if (copy == NULL)
+		return false;
 	for (size_t i = 0; i < aftermath->n_errors; i++)
 		all[i] = aftermath->errors[i];
-	if (!az_encode(error, job->arena, &bytes, &job->error))
-		return false;
-	all[aftermath->n_errors] = az_decode(&pb_cascade_reaction_error_descriptor,
-										 bytes, job->arena, &job->error);
-	if (all[aftermath->n_errors] == NULL)
-		return false;
-	aftermath->n_errors++;
+	all[aftermath->n_errors++] = copy;
 	aftermath->errors = all;
 	return true;
 }

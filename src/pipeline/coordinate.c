@@ -10,7 +10,6 @@
 
 #include "codec/book.h"
 #include "codec/decode.h"
-#include "pipeline/effect.h"
 #include "pipeline/handler.h"
 #include "pipeline/listeners.h"
 #include "pipeline/upcast.h"
@@ -53,7 +52,6 @@ static bool add_process(AzCoordinateJob *coordinate,
 						const PbProcessManagerHandleResponse *answer);
 static bool add_all(AzArena *arena, void ***all, size_t *count,
 					void *const *more, size_t n_more);
-static void *copy_of(const void *message, AzJob *job);
 static void move_on(AzCoordinateJob *coordinate);
 
 static const AzStep steps[] = {
@@ -319,24 +317,24 @@ take_delivery(AzJob *job)
 
 	if (job->ended->error.code != AZ_OK || result->first_failure.code != AZ_OK)
 	{
-		az_effect_keep_error(job->ended->error.code != AZ_OK ?
-							 &job->ended->error : &result->first_failure,
-							 &job->error, job->arena);
+		az_error_copy(&job->error, job->ended->error.code != AZ_OK ?
+					  &job->ended->error : &result->first_failure,
+					  job->arena);
 		return AZ_STEP_FAILED;
 	}
 	if (result->saga != NULL)
 	{
-		copy = copy_of(result->saga, job);
+		copy = az_message_copy(result->saga, job->arena, &job->error);
 		is_kept = copy != NULL && add_saga(coordinate, copy);
 	}
 	if (result->process_manager != NULL)
 	{
-		copy = copy_of(result->process_manager, job);
+		copy = az_message_copy(result->process_manager, job->arena, &job->error);
 		is_kept = copy != NULL && add_process(coordinate, copy);
 	}
 	if (result->projection != NULL)
 	{
-		coordinate->result.projection = copy_of(result->projection, job);
+		coordinate->result.projection = az_message_copy(result->projection, job->arena, &job->error);
 		is_kept = coordinate->result.projection != NULL;
 	}
 	move_on(coordinate);
@@ -432,17 +430,6 @@ add_all(AzArena *arena, void ***all, size_t *count, void *const *more,
 	*all = joined;
 	*count += n_more;
 	return true;
-}
-
-static void *
-copy_of(const void *message, AzJob *job)
-{
-	const ProtobufCMessage *base = message;
-	AzBytes		bytes;
-
-	if (!az_encode(message, job->arena, &bytes, &job->error))
-		return NULL;
-	return az_decode(base->descriptor, bytes, job->arena, &job->error);
 }
 
 /* To the next event of this component, or to the next component. */

@@ -10,7 +10,6 @@
 #include "pipeline/reaction.h"
 #include "pipeline/replayed.h"
 
-static void *copy_message(const void *message, AzArena *arena);
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
 								   AzArena *arena);
@@ -61,28 +60,16 @@ az_delivery_copy_result(const AzDeliveryResult *from, AzDeliveryResult *to,
 	to->errors = errors;
 	if (errors == NULL ||
 		(from->projection != NULL &&
-		 (to->projection = copy_message(from->projection, arena)) == NULL))
+		 (to->projection = az_message_copy(from->projection, arena, NULL)) == NULL))
 		return false;
 	for (size_t i = 0; i < from->n_errors; i++)
 	{
-		errors[i] = copy_message(from->errors[i], arena);
+		errors[i] = az_message_copy(from->errors[i], arena, NULL);
 		if (errors[i] == NULL)
 			return false;
 	}
 	return from->first_failure.code == AZ_OK ||
-		az_effect_keep_error(&from->first_failure, &to->first_failure, arena);
-}
-
-/* NULL when memory is out. */
-static void *
-copy_message(const void *message, AzArena *arena)
-{
-	const ProtobufCMessage *base = message;
-	AzBytes		bytes;
-
-	if (!az_encode(message, arena, &bytes, NULL))
-		return NULL;
-	return az_decode(base->descriptor, bytes, arena, NULL);
+		az_error_copy(&to->first_failure, &from->first_failure, arena);
 }
 
 AzJob *

@@ -197,7 +197,7 @@ take_outcome(AzJob *job)
 
 	if (job->ended->error.code == AZ_OK)
 		return take_below(effect) ? AZ_STEP_END : AZ_STEP_FAILED;
-	az_effect_copy_error(&job->ended->error, job);
+	az_error_copy(&job->error, &job->ended->error, job->arena);
 	is_permanent = az_failure_is_permanent(&job->error, job->arena);
 	if (!is_permanent && effect->effect.attempt < effect->effect.max_attempts)
 		return AZ_STEP_FAILED;
@@ -236,26 +236,6 @@ is_filed_already(const AzEffectJob *effect)
 		effect->command->pages[0]->merge_strategy == PB_MERGE_MANUAL &&
 		strcmp(effect->surrender.failure.sqlstate,
 			   AZ_SQLSTATE_SEQUENCE_MISMATCH) == 0;
-}
-
-bool
-az_effect_copy_error(const AzError *from, AzJob *job)
-{
-	return az_effect_keep_error(from, &job->error, job->arena);
-}
-
-bool
-az_effect_keep_error(const AzError *from, AzError *to, AzArena *arena)
-{
-	*to = *from;
-	to->message = az_arena_string(arena, from->message);
-	to->detail = from->detail != NULL ?
-		az_arena_string(arena, from->detail) : NULL;
-	to->hint = from->hint != NULL ? az_arena_string(arena, from->hint) : NULL;
-	if (to->message != NULL &&
-		az_arena_copy(arena, from->details, &to->details))
-		return true;
-	return az_error_out_of_memory(to);
 }
 
 /* ---- giving it up ---- */
@@ -304,7 +284,7 @@ az_effect_add_error(AzDeliveryResult *result, AzJob *job,
 	errors[result->n_errors++] = error;
 	result->errors = errors;
 	return result->first_failure.code != AZ_OK || failure->code == AZ_OK ||
-		az_effect_keep_error(failure, &result->first_failure, job->arena) ||
+		az_error_copy(&result->first_failure, failure, job->arena) ||
 		az_error_out_of_memory(&job->error);
 }
 

@@ -43,13 +43,6 @@ extern bool az_effect_add_error(AzDeliveryResult *result, AzJob *job,
 								const PbCascadeReactionError *error,
 								const AzError *failure);
 
-/* A copy of an error in another arena. */
-extern bool az_effect_keep_error(const AzError *from, AzError *to,
-								 AzArena *arena);
-
-/* Makes the error of a job that is about to be freed another one's. */
-extern bool az_effect_copy_error(const AzError *from, AzJob *job);
-
 extern const AzPipeline az_effect_pipeline;
 
 #endif

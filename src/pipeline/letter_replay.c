@@ -54,7 +54,6 @@ static AzStepResult run_again(AzJob *job);
 static AzStepResult run_events(AzLetterReplayJob *replay);
 static AzStepResult run_command(AzLetterReplayJob *replay);
 static AzStepResult take_end(AzJob *job);
-static bool keep_error(AzJob *job, const AzError *error);
 static AzStepResult mark_replayed(AzJob *job);
 static AzStepResult take_mark(AzJob *job);
 
@@ -301,8 +300,7 @@ take_end(AzJob *job)
 
 	if (job->ended->error.code != AZ_OK)
 	{
-		if (!keep_error(job, &job->ended->error))
-			az_error_out_of_memory(&job->error);
+		az_error_copy(&job->error, &job->ended->error, job->arena);
 		return AZ_STEP_FAILED;
 	}
 	if (!is_command && !az_redelivery_went_well(job->ended, job))
@@ -310,25 +308,6 @@ take_end(AzJob *job)
 	if (is_command)
 		job->jobs->commands++;
 	return AZ_STEP_NEXT;
-}
-
-/* The other job's arena goes with it. */
-static bool
-keep_error(AzJob *job, const AzError *error)
-{
-	const char *const *const texts[] = {
-		&error->message, &error->detail, &error->hint
-	};
-	const char **const copies[] = {
-		&job->error.message, &job->error.detail, &job->error.hint
-	};
-
-	job->error = *error;
-	for (int i = 0; i < 3; i++)
-		if (*texts[i] != NULL &&
-			(*copies[i] = az_arena_string(job->arena, *texts[i])) == NULL)
-			return false;
-	return az_arena_copy(job->arena, error->details, &job->error.details);
 }
 
 static AzStepResult

@@ -203,13 +203,7 @@ take_delivered(AzJob *job)
 		return keep_answer(obligation,
 						   az_compensation_response(job->ended)) ?
 			AZ_STEP_NEXT : AZ_STEP_FAILED;
-	obligation->failure.code = ended->code;
-	memcpy(obligation->failure.sqlstate, ended->sqlstate,
-		   sizeof(ended->sqlstate));
-	obligation->failure.message =
-		az_arena_string(job->arena,
-						ended->message != NULL ? ended->message : "");
-	if (obligation->failure.message != NULL)
+	if (az_error_copy(&obligation->failure, ended, job->arena))
 		return AZ_STEP_NEXT;
 	az_error_out_of_memory(&job->error);
 	return AZ_STEP_FAILED;
@@ -220,14 +214,10 @@ static bool
 keep_answer(AzObligationJob *obligation, const PbBusinessResponse *answer)
 {
 	AzJob	   *job = &obligation->job;
-	AzBytes		bytes;
 
 	if (answer->result_case == PB_BUSINESS_RESPONSE_EVENTS)
 		return true;
-	if (!az_encode(answer, job->arena, &bytes, &job->error))
-		return false;
-	obligation->answer = az_decode(&pb_business_response_descriptor, bytes,
-								   job->arena, &job->error);
+	obligation->answer = az_message_copy(answer, job->arena, &job->error);
 	return obligation->answer != NULL;
 }
 

@@ -458,7 +458,7 @@ take_effect(AzJob *job)
 
 	if (job->ended->error.code != AZ_OK)
 	{
-		az_effect_copy_error(&job->ended->error, job);
+		az_error_copy(&job->error, &job->ended->error, job->arena);
 		return AZ_STEP_FAILED;
 	}
 	if (!az_effect_take(job->ended, result, job))

@@ -1,11 +1,8 @@
 /* One delivery inside of a request, in its turn. */
 #include "pipeline/turn.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "codec/book.h"
-#include "pipeline/effect.h"
 
 typedef struct AzTurnJob
 {
@@ -127,11 +124,7 @@ take_delivery(AzJob *job)
 		return AZ_STEP_FAILED;
 	}
 	if (job->ended->error.code != AZ_OK)
-	{
-		az_effect_copy_error(&job->ended->error, job);
-		turn->turn.failure = job->error;
-		memset(&job->error, 0, sizeof(job->error));
-	}
+		az_error_copy(&turn->turn.failure, &job->ended->error, job->arena);
 	return AZ_STEP_NEXT;
 }
 
