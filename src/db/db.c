@@ -77,6 +77,15 @@ az_db_rollback(AzDb *db)
 	db->port->rollback(db);
 }
 
+bool
+az_db_end(AzDb *db, bool is_fine, AzArena *arena, AzError *error)
+{
+	if (is_fine)
+		return az_db_commit(db, arena, error);
+	az_db_rollback(db);
+	return false;
+}
+
 uint64_t
 az_db_components_generation(AzDb *db)
 {

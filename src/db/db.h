@@ -99,6 +99,12 @@ extern bool az_db_execute(AzDb *db, AzStatementId statement,
 						  AzRows *rows, AzError *error);
 extern bool az_db_commit(AzDb *db, AzArena *arena, AzError *error);
 extern void az_db_rollback(AzDb *db);
+
+/*
+ * Commits when all has gone well so far; else rolls back, false, and the
+ * error stays.
+ */
+extern bool az_db_end(AzDb *db, bool is_fine, AzArena *arena, AzError *error);
 extern uint64_t az_db_components_generation(AzDb *db);
 extern uint64_t az_db_log_generation(AzDb *db);
 

@@ -344,10 +344,9 @@ read_catalog_now(AzEngine *engine, AzError *error)
 	/* Whoever changes components may have changed more than we look at. */
 	if (az_catalog_is_stale(engine->catalog, engine->db))
 		az_cache_clear(engine->jobs->cache);
-	if (az_catalog_read(engine->catalog, engine->db, error, scratch))
-		return az_db_commit(engine->db, scratch, error);
-	az_db_rollback(engine->db);
-	return false;
+	return az_db_end(engine->db,
+					 az_catalog_read(engine->catalog, engine->db, error,
+									 scratch), scratch, error);
 }
 
 static void

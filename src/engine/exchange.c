@@ -214,12 +214,8 @@ run(AzSubscriptions *subscriptions, Work *work, AzError *error)
 	AzDb	   *db = subscriptions->db;
 	AzArena    *scratch = subscriptions->scratch;
 
-	if (!az_db_begin(db, scratch, error))
-		return false;
-	if (run_steps(subscriptions, work, error))
-		return az_db_commit(db, scratch, error);
-	az_db_rollback(db);
-	return false;
+	return az_db_begin(db, scratch, error) &&
+		az_db_end(db, run_steps(subscriptions, work, error), scratch, error);
 }
 
 static bool

@@ -121,13 +121,10 @@ look(AzFollower *follower, AzLogBatch *batch, AzLogHorizon *horizon,
 	AzDb	   *db = follower->db;
 	AzArena    *scratch = follower->scratch;
 
-	if (!az_db_begin(db, scratch, error))
-		return false;
-	if (az_follow_horizon(db, horizon, scratch, error) &&
-		read_behind(follower, horizon->position, batch, error))
-		return az_db_commit(db, scratch, error);
-	az_db_rollback(db);
-	return false;
+	return az_db_begin(db, scratch, error) &&
+		az_db_end(db, az_follow_horizon(db, horizon, scratch, error) &&
+				  read_behind(follower, horizon->position, batch, error),
+				  scratch, error);
 }
 
 static bool

@@ -121,12 +121,9 @@ az_outbox_turn(AzOutbox *outbox)
 static bool
 look(AzOutbox *outbox, AzOutboxPage *page, AzError *error)
 {
-	if (!az_db_begin(outbox->db, outbox->scratch, error))
-		return false;
-	if (in_transaction(outbox, page, error))
-		return az_db_commit(outbox->db, outbox->scratch, error);
-	az_db_rollback(outbox->db);
-	return false;
+	return az_db_begin(outbox->db, outbox->scratch, error) &&
+		az_db_end(outbox->db, in_transaction(outbox, page, error),
+				  outbox->scratch, error);
 }
 
 static bool

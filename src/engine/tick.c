@@ -146,14 +146,9 @@ static bool
 run_batch(AzTick *tick, const size_t ends[N_KINDS], bool safely,
 		  AzError *error)
 {
-	if (!az_db_begin(tick->db, tick->scratch, error))
-		return false;
-	if (!run_kinds(tick, ends, safely, error))
-	{
-		az_db_rollback(tick->db);
-		return false;
-	}
-	return az_db_commit(tick->db, tick->scratch, error);
+	return az_db_begin(tick->db, tick->scratch, error) &&
+		az_db_end(tick->db, run_kinds(tick, ends, safely, error),
+				  tick->scratch, error);
 }
 
 static bool
@@ -236,12 +231,9 @@ run_patiently(AzTick *tick, AzWish *wish, AzError *error)
 static bool
 run_alone(AzTick *tick, AzWish *wish, AzError *error)
 {
-	if (!az_db_begin(tick->db, tick->scratch, error))
-		return false;
-	if (run_kind(tick, wish->kind, &wish, 1, true, error))
-		return az_db_commit(tick->db, tick->scratch, error);
-	az_db_rollback(tick->db);
-	return false;
+	return az_db_begin(tick->db, tick->scratch, error) &&
+		az_db_end(tick->db, run_kind(tick, wish->kind, &wish, 1, true, error),
+				  tick->scratch, error);
 }
 
 /* To the head of the queue, in the same order. */

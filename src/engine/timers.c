@@ -274,16 +274,9 @@ run(AzTimers *timers, Work *work)
 	AzArena    *scratch = timers->scratch;
 	AzError		error = {0};
 
-	if (az_db_begin(db, scratch, &error))
-	{
-		if (run_steps(timers, work, &error))
-		{
-			if (az_db_commit(db, scratch, &error))
-				return true;
-		}
-		else
-			az_db_rollback(db);
-	}
+	if (az_db_begin(db, scratch, &error) &&
+		az_db_end(db, run_steps(timers, work, &error), scratch, &error))
+		return true;
 	complain(timers, &error);
 	return false;
 }
