@@ -4,7 +4,6 @@
  */
 #include "service/command_handler.h"
 
-#include "codec/decode.h"
 #include "pipeline/command.h"
 #include "pipeline/compensation.h"
 #include "pipeline/fact.h"
@@ -24,9 +23,6 @@ static void handle_speculative(AzServiceCall *call, AzBytes message);
 static void speculate_done(AzJob *job);
 static void handle_compensation(AzServiceCall *call, AzBytes message);
 static void compensation_done(AzJob *job);
-static void *take_request(AzServiceCall *call,
-						  const ProtobufCMessageDescriptor *type,
-						  AzBytes message);
 static void job_done(AzJob *job, const void *response, const char *advice);
 
 static const AzMethod methods[] = {
@@ -45,7 +41,7 @@ static void
 handle_command(AzServiceCall *call, AzBytes message)
 {
 	PbCommandRequest *request =
-	take_request(call, &pb_command_request_descriptor, message);
+	az_service_request(call, &pb_command_request_descriptor, message);
 
 	if (request == NULL)
 		return;
@@ -104,7 +100,7 @@ handle_event(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbEventRequest *request =
-	take_request(call, &pb_event_request_descriptor, message);
+	az_service_request(call, &pb_event_request_descriptor, message);
 	AzFactJob  *fact;
 
 	if (request == NULL)
@@ -130,8 +126,8 @@ handle_speculative(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbSpeculateCommandHandlerRequest *request =
-	take_request(call, &pb_speculate_command_handler_request_descriptor,
-				 message);
+	az_service_request(call, &pb_speculate_command_handler_request_descriptor,
+					   message);
 	AzSpeculateJob *speculate;
 
 	if (request == NULL)
@@ -158,7 +154,7 @@ handle_compensation(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	PbCommandRequest *request =
-	take_request(call, &pb_command_request_descriptor, message);
+	az_service_request(call, &pb_command_request_descriptor, message);
 	AzCompensationJob *compensation;
 
 	if (request == NULL)
@@ -181,32 +177,12 @@ compensation_done(AzJob *job)
 	job_done(job, az_compensation_response(job), STORED);
 }
 
-/* In the call's arena, which outlives its job; NULL: the call was failed. */
-static void *
-take_request(AzServiceCall *call, const ProtobufCMessageDescriptor *type,
-			 AzBytes message)
-{
-	AzError		error = {0};
-	void	   *request = az_decode(type, message,
-									az_server_call_arena(call->call), &error);
-
-	if (request == NULL)
-		az_service_fail(call, &error);
-	return request;
-}
-
 static void
 job_done(AzJob *job, const void *response, const char *advice)
 {
-	AzServiceCall *call = job->owner;
-
-	call->job = NULL;
-	if (job->error.code != AZ_OK)
-	{
+	if (job->error.code == AZ_OK)
+		job->jobs->commands++;
+	else
 		job->jobs->rejected++;
-		az_service_fail(call, &job->error);
-		return;
-	}
-	job->jobs->commands++;
-	az_service_answer(call, response, true, advice);
+	az_service_end(job, response, advice);
 }

@@ -23,12 +23,6 @@ az_coordinator_begin(AzServiceCall *call, AzCoordination *asked,
 void
 az_coordinator_answer(AzJob *job, const void *response)
 {
-	AzServiceCall *call = job->owner;
-
-	call->job = NULL;
-	if (job->error.code != AZ_OK)
-		az_service_fail(call, &job->error);
-	else
-		az_service_answer(call, response, true,
-						  "ask for fewer events, or make the limit higher");
+	az_service_end(job, response,
+				   "ask for fewer events, or make the limit higher");
 }

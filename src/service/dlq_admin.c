@@ -1,7 +1,6 @@
 /* io.angzarr.status.v1.DlqAdminService: dead letters for operators. */
 #include "service/dlq_admin.h"
 
-#include "codec/decode.h"
 #include "pipeline/letter_replay.h"
 #include "pipeline/letters.h"
 
@@ -9,9 +8,6 @@ static void list_dead_letters(AzServiceCall *call, AzBytes message);
 static void get_dead_letter(AzServiceCall *call, AzBytes message);
 static void delete_dead_letter(AzServiceCall *call, AzBytes message);
 static void replay_dead_letter(AzServiceCall *call, AzBytes message);
-static void *take_request(AzServiceCall *call,
-						  const ProtobufCMessageDescriptor *type,
-						  AzBytes message);
 static void begin(AzServiceCall *call, AzJob *job, const AzError *error,
 				  void (*done) (AzJob *job));
 static void letters_done(AzJob *job);
@@ -35,7 +31,7 @@ list_dead_letters(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	const PbListDeadLettersRequest *request =
-	take_request(call, &pb_list_dead_letters_request_descriptor, message);
+	az_service_request(call, &pb_list_dead_letters_request_descriptor, message);
 
 	if (request != NULL)
 		begin(call, az_letters_list(az_services_jobs(call->services), request,
@@ -47,7 +43,7 @@ get_dead_letter(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	const PbGetDeadLetterRequest *request =
-	take_request(call, &pb_get_dead_letter_request_descriptor, message);
+	az_service_request(call, &pb_get_dead_letter_request_descriptor, message);
 
 	if (request != NULL)
 		begin(call, az_letters_get(az_services_jobs(call->services), request,
@@ -59,7 +55,7 @@ delete_dead_letter(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	const PbDeleteDeadLetterRequest *request =
-	take_request(call, &pb_delete_dead_letter_request_descriptor, message);
+	az_service_request(call, &pb_delete_dead_letter_request_descriptor, message);
 
 	if (request != NULL)
 		begin(call, az_letters_delete(az_services_jobs(call->services),
@@ -71,25 +67,11 @@ replay_dead_letter(AzServiceCall *call, AzBytes message)
 {
 	AzError		error = {0};
 	const PbReplayDeadLetterRequest *request =
-	take_request(call, &pb_replay_dead_letter_request_descriptor, message);
+	az_service_request(call, &pb_replay_dead_letter_request_descriptor, message);
 
 	if (request != NULL)
 		begin(call, az_letter_replay(az_services_jobs(call->services), request,
 									 &error), &error, replay_done);
-}
-
-/* In the call's arena, which outlives its job; NULL: the call was failed. */
-static void *
-take_request(AzServiceCall *call, const ProtobufCMessageDescriptor *type,
-			 AzBytes message)
-{
-	AzError		error = {0};
-	void	   *request = az_decode(type, message,
-									az_server_call_arena(call->call), &error);
-
-	if (request == NULL)
-		az_service_fail(call, &error);
-	return request;
 }
 
 /* Or fails the call where there is no job. */
@@ -118,12 +100,6 @@ replay_done(AzJob *job)
 static void
 answer(AzJob *job, const void *response)
 {
-	AzServiceCall *call = job->owner;
-
-	call->job = NULL;
-	if (job->error.code != AZ_OK)
-		az_service_fail(call, &job->error);
-	else
-		az_service_answer(call, response, true,
-						  "make the limit higher, or read angzarr.dead_letters");
+	az_service_end(job, response,
+				   "make the limit higher, or read angzarr.dead_letters");
 }

@@ -101,13 +101,7 @@ get_event_book(AzServiceCall *call, AzBytes message)
 static void
 query_done(AzJob *job)
 {
-	AzServiceCall *call = job->owner;
-
-	call->job = NULL;
-	if (job->error.code != AZ_OK)
-		az_service_fail(call, &job->error);
-	else
-		az_service_answer(call, az_query_response(job), true, IN_PIECES);
+	az_service_end(job, az_query_response(job), IN_PIECES);
 }
 
 /* ---- GetEvents ---- */

@@ -70,15 +70,10 @@ stop_watch(AzServiceCall *call)
 static const char *
 read_service(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
 	const PbHealthCheckRequest *request =
-	az_decode(&pb_health_check_request_descriptor, message,
-			  az_server_call_arena(call->call), &error);
+	az_service_request(call, &pb_health_check_request_descriptor, message);
 
-	if (request != NULL)
-		return request->service;
-	az_service_fail(call, &error);
-	return NULL;
+	return request != NULL ? request->service : NULL;
 }
 
 /* The empty name is the server as a whole. */

@@ -1,7 +1,6 @@
 /* io.angzarr.v1.ProcessManagerCoordinatorService: process managers run by hand. */
 #include "service/process_manager_coordinator.h"
 
-#include "codec/decode.h"
 #include "service/coordinator.h"
 
 static void handle(AzServiceCall *call, AzBytes message);
@@ -21,16 +20,12 @@ const AzService az_process_manager_coordinator_service = {
 static void
 handle(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbProcessManagerCoordinatorRequest *request = az_decode(&pb_process_manager_coordinator_request_descriptor, message,
-															az_server_call_arena(call->call), &error);
+	const PbProcessManagerCoordinatorRequest *request =
+	az_service_request(call, &pb_process_manager_coordinator_request_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "process_manager";
 	asked.path = "trigger";
 	asked.book = request->trigger;
@@ -42,16 +37,12 @@ handle(AzServiceCall *call, AzBytes message)
 static void
 handle_speculative(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbSpeculatePmRequest *request = az_decode(&pb_speculate_pm_request_descriptor, message,
-											  az_server_call_arena(call->call), &error);
+	const PbSpeculatePmRequest *request =
+	az_service_request(call, &pb_speculate_pm_request_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "process_manager";
 	asked.path = "request.trigger";
 	asked.is_speculative = true;

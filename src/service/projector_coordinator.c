@@ -1,7 +1,6 @@
 /* io.angzarr.v1.ProjectorCoordinatorService: projectors run by hand. */
 #include "service/projector_coordinator.h"
 
-#include "codec/decode.h"
 #include "service/coordinator.h"
 
 static void handle_sync(AzServiceCall *call, AzBytes message);
@@ -24,16 +23,12 @@ const AzService az_projector_coordinator_service = {
 static void
 handle_sync(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbEventRequest *request = az_decode(&pb_event_request_descriptor, message,
-										az_server_call_arena(call->call), &error);
+	const PbEventRequest *request =
+	az_service_request(call, &pb_event_request_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "projector";
 	asked.path = "events";
 	asked.book = request->events;
@@ -45,16 +40,12 @@ handle_sync(AzServiceCall *call, AzBytes message)
 static void
 handle(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbEventBook *request = az_decode(&pb_event_book_descriptor, message,
-									 az_server_call_arena(call->call), &error);
+	PbEventBook *request =
+	az_service_request(call, &pb_event_book_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "projector";
 	asked.path = "book";
 	asked.book = request;
@@ -65,16 +56,12 @@ handle(AzServiceCall *call, AzBytes message)
 static void
 handle_speculative(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbSpeculateProjectorRequest *request = az_decode(&pb_speculate_projector_request_descriptor, message,
-													 az_server_call_arena(call->call), &error);
+	const PbSpeculateProjectorRequest *request =
+	az_service_request(call, &pb_speculate_projector_request_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "projector";
 	asked.path = "events";
 	asked.book = request->events;

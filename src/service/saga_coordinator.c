@@ -1,7 +1,6 @@
 /* io.angzarr.v1.SagaCoordinatorService: sagas run by hand. */
 #include "service/saga_coordinator.h"
 
-#include "codec/decode.h"
 #include "service/coordinator.h"
 
 static void execute(AzServiceCall *call, AzBytes message);
@@ -21,16 +20,12 @@ const AzService az_saga_coordinator_service = {
 static void
 execute(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbSagaHandleRequest *request = az_decode(&pb_saga_handle_request_descriptor, message,
-											 az_server_call_arena(call->call), &error);
+	const PbSagaHandleRequest *request =
+	az_service_request(call, &pb_saga_handle_request_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "saga";
 	asked.path = "source";
 	asked.book = request->source;
@@ -42,16 +37,12 @@ execute(AzServiceCall *call, AzBytes message)
 static void
 execute_speculative(AzServiceCall *call, AzBytes message)
 {
-	AzError		error = {0};
-	PbSpeculateSagaRequest *request = az_decode(&pb_speculate_saga_request_descriptor, message,
-												az_server_call_arena(call->call), &error);
+	const PbSpeculateSagaRequest *request =
+	az_service_request(call, &pb_speculate_saga_request_descriptor, message);
 	AzCoordination asked = {0};
 
 	if (request == NULL)
-	{
-		az_service_fail(call, &error);
 		return;
-	}
 	asked.kind = "saga";
 	asked.path = "request.source";
 	asked.is_speculative = true;

@@ -100,6 +100,19 @@ az_services_stop(AzServices *services)
 		stop_call(call);
 }
 
+void *
+az_service_request(AzServiceCall *call, const ProtobufCMessageDescriptor *type,
+				   AzBytes message)
+{
+	AzError		error = {0};
+	void	   *request = az_decode(type, message,
+									az_server_call_arena(call->call), &error);
+
+	if (request == NULL)
+		az_service_fail(call, &error);
+	return request;
+}
+
 void
 az_service_begin(AzServiceCall *call, AzJob *job, void (*done) (AzJob *job))
 {
@@ -117,6 +130,18 @@ az_service_begin(AzServiceCall *call, AzJob *job, void (*done) (AzJob *job))
 	}
 	call->job = job;
 	az_job_start(job);
+}
+
+void
+az_service_end(AzJob *job, const void *response, const char *advice)
+{
+	AzServiceCall *call = job->owner;
+
+	call->job = NULL;
+	if (job->error.code != AZ_OK)
+		az_service_fail(call, &job->error);
+	else
+		az_service_answer(call, response, true, advice);
 }
 
 void

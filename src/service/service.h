@@ -7,6 +7,8 @@
 #ifndef AZ_SERVICE_SERVICE_H
 #define AZ_SERVICE_SERVICE_H
 
+#include <protobuf-c/protobuf-c.h>
+
 #include "net/server.h"
 #include "pipeline/job.h"
 
@@ -71,11 +73,26 @@ extern const AzServerEvents az_service_events;
 /* ---- for methods ---- */
 
 /*
+ * The decoded request, in the call's arena, which outlives its job; NULL: it
+ * does not decode, and the call was failed.
+ */
+extern void *az_service_request(AzServiceCall *call,
+								const ProtobufCMessageDescriptor *type,
+								AzBytes message);
+
+/*
  * Ties a job to a call and starts it: deadline and travelling metadata are
  * taken over, "done" is told when it ends, with job->owner the call.
  */
 extern void az_service_begin(AzServiceCall *call, AzJob *job,
 							 void (*done) (AzJob *job));
+
+/*
+ * The end of a job that was begun for a call: the call ends as the job did,
+ * or with "response"; advice as of az_service_answer.
+ */
+extern void az_service_end(AzJob *job, const void *response,
+						   const char *advice);
 
 /* Ends the call with an error; its texts are copied. */
 extern void az_service_fail(AzServiceCall *call, const AzError *error);
