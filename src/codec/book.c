@@ -277,6 +277,14 @@ az_aggregate_text(const AzAggregate *aggregate, AzArena *arena)
 	return text != NULL ? text : aggregate->domain;
 }
 
+bool
+az_aggregate_is_same(const AzAggregate *one, const AzAggregate *other)
+{
+	return memcmp(one->root, other->root, AZ_UUID_SIZE) == 0 &&
+		strcmp(one->domain, other->domain) == 0 &&
+		strcmp(one->edition, other->edition) == 0;
+}
+
 /* The zero byte between domain and edition is in neither. */
 bool
 az_aggregate_key(const AzAggregate *aggregate, AzArena *arena, AzBytes *key)

@@ -55,6 +55,10 @@ extern void az_cover_read(const PbCover *cover, AzAggregate *aggregate);
 extern const char *az_aggregate_text(const AzAggregate *aggregate,
 									 AzArena *arena);
 
+/* Whether both are the same stream, whatever is said of its divergence. */
+extern bool az_aggregate_is_same(const AzAggregate *one,
+								 const AzAggregate *other);
+
 /*
  * Root, domain and edition as the key of a map; false when memory is out.
  */

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/book.h"
 #include "pipeline/failure.h"
 #include "pipeline/timeout.h"
 
@@ -221,9 +222,7 @@ is_held(const AzFirings *firings, const AzTimerRow *row)
 
 	DL_FOREACH2(firings->all, firing, next)
 		if (firing->row.sequence == row->sequence &&
-			memcmp(firing->row.process.root, row->process.root,
-				   AZ_UUID_SIZE) == 0 &&
-			strcmp(firing->row.process.edition, row->process.edition) == 0)
+			az_aggregate_is_same(&firing->row.process, &row->process))
 		return true;
 	return false;
 }
@@ -239,7 +238,6 @@ hold(AzFirings *firings, const AzTimerEntry *entry)
 		return false;
 	firing->firings = firings;
 	firing->attempt = 1;
-	firing->row.process.edition = "";
 	firing->arena = az_arena_create();
 	if (firing->arena == NULL || !copy_entry(firing, entry, &error))
 	{

@@ -17,13 +17,15 @@ static bool is_served(const AzAftermath *aftermath, AzJob *job,
 static bool is_waited_for(const AzAftermath *aftermath,
 						  const AzComponent *component, const char *domain,
 						  bool is_projector);
+static const char *chain_of(const AzCascade *cascade, const AzAggregate *last,
+							AzArena *arena);
 static bool add_listeners(AzAftermath *aftermath, AzJob *job,
 						  const AzTarget *target, bool projectors);
 static bool is_held(const AzAftermath *aftermath,
 					const AzComponent *component,
 					const AzAggregate *aggregate);
-static const AzHolder *hold(const AzAftermath *aftermath, AzJob *job,
-							const AzComponent *component);
+static const AzAncestor *hold(const AzAftermath *aftermath, AzJob *job,
+							  const AzComponent *component);
 static int64_t until_us(const AzJob *job);
 static AzStepResult leave(AzAftermath *aftermath, AzJob *job);
 static AzStepResult run(AzAftermath *aftermath, AzJob *job,
@@ -31,8 +33,6 @@ static AzStepResult run(AzAftermath *aftermath, AzJob *job,
 static bool is_projector(const AzComponent *component);
 static void fill_trigger(const AzAftermath *aftermath, const AzBook *book,
 						 AzBook *trigger);
-static const char *chain_of(const AzAftermath *aftermath,
-							const AzBook *book, AzArena *arena);
 static bool take_turn(AzAftermath *aftermath, AzJob *job);
 static bool keep_projection(AzAftermath *aftermath, AzJob *job,
 							const PbProjection *projection);
@@ -71,18 +71,35 @@ is_served(const AzAftermath *aftermath, AzJob *job, const AzTarget *target)
 {
 	const AzCascade *cascade = &aftermath->cascade;
 	int			deepest = job->jobs->settings.max_cascade_depth;
+	int			depth = 0;
 
 	if (cascade->sync_mode != PB_SYNC_MODE_CASCADE)
 		return true;
 	if (cascade->error_mode == PB_CASCADE_ERROR_COMPENSATE)
 		return az_error_set(&job->error, job->arena, AZ_UNIMPLEMENTED,
 							"cascade error mode COMPENSATE is not served in this version");
-	if (cascade->depth < deepest)
+	for (const AzAncestor *one = cascade->above; one != NULL; one = one->above)
+		depth++;
+	if (depth < deepest)
 		return true;
 	return az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
-						"a cascade has at most %d commands behind one another (angzarr.max_cascade_depth): %s, %s",
-						deepest, cascade->chain != NULL ? cascade->chain : "",
-						az_aggregate_text(&target->aggregate, job->arena));
+						"a cascade has at most %d commands behind one another (angzarr.max_cascade_depth): %s",
+						deepest,
+						chain_of(cascade, &target->aggregate, job->arena));
+}
+
+/* From the aggregate of the request's command down to the last one. */
+static const char *
+chain_of(const AzCascade *cascade, const AzAggregate *last, AzArena *arena)
+{
+	const char *chain = az_aggregate_text(last, arena);
+
+	for (const AzAncestor *one = cascade->above; one != NULL && chain != NULL;
+		 one = one->above)
+		chain = az_arena_format(arena, "%s, %s",
+								az_aggregate_text(one->aggregate, arena),
+								chain);
+	return chain != NULL ? chain : "";
 }
 
 /* Copied: the catalog may be read anew while the request waits. */
@@ -127,13 +144,10 @@ static bool
 is_held(const AzAftermath *aftermath, const AzComponent *component,
 		const AzAggregate *aggregate)
 {
-	for (const AzHolder *holder = aftermath->cascade.holder; holder != NULL;
-		 holder = holder->above)
-		if (strcmp(holder->component, component->name) == 0 &&
-			strcmp(holder->aggregate->domain, aggregate->domain) == 0 &&
-			strcmp(holder->aggregate->edition, aggregate->edition) == 0 &&
-			memcmp(holder->aggregate->root, aggregate->root,
-				   AZ_UUID_SIZE) == 0)
+	for (const AzAncestor *ancestor = aftermath->cascade.above; ancestor != NULL;
+		 ancestor = ancestor->above)
+		if (strcmp(ancestor->component, component->name) == 0 &&
+			az_aggregate_is_same(ancestor->aggregate, aggregate))
 			return true;
 	return false;
 }
@@ -215,15 +229,13 @@ run(AzAftermath *aftermath, AzJob *job, const AzBook *book)
 			.component = aftermath->components[aftermath->next],
 			.attempt = 1,
 			.sync_mode = cascade->sync_mode,
-			.error_mode = cascade->error_mode,
-			.cascade_depth = cascade->depth,
-			.chain = chain_of(aftermath, book, job->arena)
+			.error_mode = cascade->error_mode
 		}
 	};
 	AzJob	   *child;
 
-	turn.delivery.holder = hold(aftermath, job, turn.delivery.component);
-	if (turn.delivery.holder == NULL)
+	turn.delivery.above = hold(aftermath, job, turn.delivery.component);
+	if (turn.delivery.above == NULL)
 	{
 		az_error_out_of_memory(&job->error);
 		return AZ_STEP_FAILED;
@@ -234,17 +246,17 @@ run(AzAftermath *aftermath, AzJob *job, const AzBook *book)
 }
 
 /* The job that waits outlives what it waits for. */
-static const AzHolder *
+static const AzAncestor *
 hold(const AzAftermath *aftermath, AzJob *job, const AzComponent *component)
 {
-	AzHolder   *holder = az_arena_alloc(job->arena, sizeof(AzHolder));
+	AzAncestor *ancestor = az_arena_alloc(job->arena, sizeof(AzAncestor));
 
-	if (holder == NULL)
+	if (ancestor == NULL)
 		return NULL;
-	holder->component = component->name;
-	holder->aggregate = job->aggregate;
-	holder->above = aftermath->cascade.holder;
-	return holder;
+	ancestor->component = component->name;
+	ancestor->aggregate = job->aggregate;
+	ancestor->above = aftermath->cascade.above;
+	return ancestor;
 }
 
 static bool
@@ -265,16 +277,6 @@ fill_trigger(const AzAftermath *aftermath, const AzBook *book,
 	trigger->events = book->events + aftermath->page;
 	trigger->count = 1;
 	trigger->next_sequence = trigger->events[0].sequence + 1;
-}
-
-static const char *
-chain_of(const AzAftermath *aftermath, const AzBook *book, AzArena *arena)
-{
-	const char *before = aftermath->cascade.chain;
-	const char *text = az_aggregate_text(&book->aggregate, arena);
-
-	return before != NULL ? az_arena_format(arena, "%s, %s", before, text) :
-		text;
 }
 
 AzStepResult

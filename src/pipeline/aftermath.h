@@ -15,9 +15,7 @@ typedef struct AzCascade
 {
 	int			sync_mode;		/* PB_SYNC_MODE_*, the effective one */
 	int			error_mode;		/* PB_CASCADE_ERROR_* */
-	int			depth;			/* commands above it in the request */
-	const char *chain;			/* them, for messages; or NULL */
-	const AzHolder *holder;		/* deliveries that wait for it, or NULL */
+	const AzAncestor *above;	/* deliveries that wait for it, or NULL */
 } AzCascade;
 
 /* Embedded in a job; fill "cascade". */

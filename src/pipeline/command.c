@@ -390,9 +390,7 @@ plan_aftermath(AzCommandJob *command)
 
 	cascade->sync_mode = command->terms.sync_mode;
 	cascade->error_mode = command->request->cascade_error_mode;
-	cascade->depth = command->origin != NULL ? command->origin->cascade_depth : 0;
-	cascade->chain = command->origin != NULL ? command->origin->chain : NULL;
-	cascade->holder = command->origin != NULL ? command->origin->holder : NULL;
+	cascade->above = command->origin != NULL ? command->origin->above : NULL;
 	return az_aftermath_plan(&command->aftermath, &command->job, &command->target);
 }
 

@@ -182,10 +182,7 @@ copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery)
 
 	job->delivery = *delivery;
 	job->delivery.component = copy_component(delivery->component, arena);
-	if (delivery->chain != NULL)
-		job->delivery.chain = az_arena_string(arena, delivery->chain);
 	return job->delivery.component != NULL &&
-		(job->delivery.chain != NULL || delivery->chain == NULL) &&
 		copy_firing(&job->delivery, arena) &&
 		copy_book(&delivery->trigger, &job->delivery.trigger, arena);
 }

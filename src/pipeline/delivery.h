@@ -23,13 +23,16 @@ typedef struct AzHandback
 								 * command, and of the first fact */
 } AzHandback;
 
-/* A delivery inside of a request, and those that wait for it. */
-typedef struct AzHolder
+/*
+ * A delivery inside of a request, of events of a stream, and the one whose
+ * command caused these, up to the request's own.  Each waits for those below.
+ */
+typedef struct AzAncestor
 {
 	const char *component;
 	const AzAggregate *aggregate;
-	const struct AzHolder *above;
-} AzHolder;
+	const struct AzAncestor *above;
+} AzAncestor;
 
 /* What is delivered, to whom. */
 typedef struct AzDelivery
@@ -46,9 +49,8 @@ typedef struct AzDelivery
 	int			stage;			/* that the attempts are counted of */
 	int			sync_mode;		/* PB_SYNC_MODE_*; background: ASYNC */
 	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
-	int			cascade_depth;	/* commands above it in this request */
-	const char *chain;			/* them, for messages; or NULL */
-	const AzHolder *holder;		/* itself, and those above; or NULL */
+	const AzAncestor *above;	/* itself and its ancestors; NULL: it is not
+								 * in a request that waits */
 	const AzTimerRow *firing;	/* what elapsed, if that is the trigger, or
 								 * NULL */
 

@@ -40,7 +40,6 @@ static AzJob *create_command(AzEffectJob *effect);
 static AzJob *create_fact(AzEffectJob *effect);
 static AzStepResult take_outcome(AzJob *job);
 static bool take_below(AzEffectJob *effect);
-static AzStepResult hand_down(AzEffectJob *effect);
 static bool is_filed_already(const AzEffectJob *effect);
 static AzStepResult settle(AzJob *job);
 static AzStepResult take_surrender(AzJob *job);
@@ -83,19 +82,11 @@ prepare(AzJob *job)
 	effect->surrender.is_lettered_too =
 		effect->effect.sync_mode == PB_SYNC_MODE_CASCADE &&
 		effect->effect.error_mode == PB_CASCADE_ERROR_DEAD_LETTER;
-	return az_emit_origin(emission, index, &effect->origin, job->arena,
-						  &job->error) &&
-		az_surrender_key(&effect->surrender, job->arena, &job->error) ?
-		hand_down(effect) : AZ_STEP_FAILED;
-}
-
-/* How deep in the request what it runs is. */
-static AzStepResult
-hand_down(AzEffectJob *effect)
-{
-	effect->origin.cascade_depth = effect->effect.cascade_depth;
-	effect->origin.chain = effect->effect.chain;
-	effect->origin.holder = effect->effect.holder;
+	if (!az_emit_origin(emission, index, &effect->origin, job->arena,
+						&job->error) ||
+		!az_surrender_key(&effect->surrender, job->arena, &job->error))
+		return AZ_STEP_FAILED;
+	effect->origin.above = effect->effect.above;
 	return AZ_STEP_NEXT;
 }
 

@@ -17,9 +17,7 @@ typedef struct AzEffect
 	int			max_attempts;
 	int			sync_mode;		/* it is called with */
 	int			error_mode;
-	int			cascade_depth;	/* of it, in the request */
-	const char *chain;			/* above it, for messages; or NULL */
-	const AzHolder *holder;		/* deliveries that wait for it, or NULL */
+	const AzAncestor *above;	/* deliveries that wait for it, or NULL */
 	bool		may_be_settled; /* it may have been given up before */
 } AzEffect;
 

@@ -85,9 +85,7 @@ az_emit_origin(const AzEmission *emission, size_t effect, AzOrigin *origin,
 		return az_error_out_of_memory(error);
 	origin->cause = az_provenance_cause(deferred, arena);
 	origin->depth = emission->trigger->events[0].depth + 1;
-	origin->cascade_depth = 0;
-	origin->chain = NULL;
-	origin->holder = NULL;
+	origin->above = NULL;
 	if (origin->cause == NULL)
 		return az_error_out_of_memory(error);
 	return az_provenance_key(deferred, is_fact ? "fact" : "command", "trigger",

@@ -431,9 +431,7 @@ plan_aftermath(AzFactJob *fact)
 
 	cascade->sync_mode = fact->sync_mode;
 	cascade->error_mode = PB_CASCADE_ERROR_UNSPECIFIED;
-	cascade->depth = fact->origin != NULL ? fact->origin->cascade_depth : 0;
-	cascade->chain = fact->origin != NULL ? fact->origin->chain : NULL;
-	cascade->holder = fact->origin != NULL ? fact->origin->holder : NULL;
+	cascade->above = fact->origin != NULL ? fact->origin->above : NULL;
 	return az_aftermath_plan(&fact->aftermath, &fact->job, &fact->target);
 }
 

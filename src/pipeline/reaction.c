@@ -435,9 +435,7 @@ run_effects(AzJob *job)
 		.max_attempts = az_delivery_max_attempts(&reaction->head),
 		.sync_mode = reaction->head.delivery.sync_mode,
 		.error_mode = reaction->head.delivery.error_mode,
-		.cascade_depth = reaction->head.delivery.cascade_depth + 1,
-		.chain = reaction->head.delivery.chain,
-		.holder = reaction->head.delivery.holder,
+		.above = reaction->head.delivery.above,
 		.may_be_settled = reaction->head.result.was_recorded &&
 		!(is_replay && reaction->next >= emission->n_commands)
 	};

@@ -30,9 +30,7 @@ typedef struct AzOrigin
 	AzKey		key;
 	const AzCause *cause;
 	int32_t		depth;
-	int			cascade_depth;	/* commands above it in the request */
-	const char *chain;			/* them, for messages; or NULL */
-	const struct AzHolder *holder;	/* deliveries that wait for it, or NULL */
+	const struct AzAncestor *above; /* deliveries that wait for it, or NULL */
 } AzOrigin;
 
 /*

@@ -483,8 +483,12 @@ a_key_tells_root_domain_and_edition_apart(void **state)
 	{
 		assert_true(az_aggregate_key(&aggregates[i], arena, &keys[i]));
 		for (int j = 0; j < i; j++)
+		{
 			assert_false(az_bytes_equal(keys[i], keys[j]));
+			assert_false(az_aggregate_is_same(&aggregates[i], &aggregates[j]));
+		}
 	}
+	assert_true(az_aggregate_is_same(&same, &aggregates[0]));
 	assert_true(az_aggregate_key(&same, arena, &key));
 	assert_true(az_bytes_equal(key, keys[0]));
 }
