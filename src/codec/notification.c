@@ -202,3 +202,12 @@ unpack(const ProtobufCMessageDescriptor *type, const PbAny *any,
 
 	return az_decode(type, bytes, arena, error);
 }
+
+const char *
+az_notice_key_kind(const AzNotice *notice, bool is_forwarded)
+{
+	if (is_forwarded)
+		return "notification";
+	return notice->compensate != NULL ? "compensate-notification" :
+		"rejection-notification";
+}

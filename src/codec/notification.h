@@ -59,4 +59,9 @@ extern bool az_notification_open(const PbCommandBook *envelope,
 								 AzNotice *notice, AzArena *arena,
 								 AzError *error);
 
+
+/* The kind of the key under which its target is told once (contract 8). */
+extern const char *az_notice_key_kind(const AzNotice *notice,
+									  bool is_forwarded);
+
 #endif

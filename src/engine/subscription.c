@@ -86,7 +86,7 @@ az_subscription_look(AzSubscription *subscription,
 
 	subscription->wants_look = true;
 	subscription->is_enabled = component->enabled;
-	subscription->is_rare = strcmp(component->kind, "projector") != 0;
+	subscription->is_rare = !az_component_is_projector(component);
 	/* It may be somewhere else now. */
 	subscription->resume_us = 0;
 	fill_limits(subscription, &limits);

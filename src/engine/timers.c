@@ -31,7 +31,6 @@ typedef struct Work
 static void timer_due(AzTimer *timer);
 static bool is_stale(const AzTimers *timers);
 static bool sync_with_catalog(AzTimers *timers);
-static bool is_process_manager(const AzComponent *component);
 static AzFirings *find(const AzTimers *timers, const char *name);
 static void close_gone(AzTimers *timers);
 static void look_at_set(AzTimers *timers);
@@ -159,7 +158,7 @@ sync_with_catalog(AzTimers *timers)
 		const AzComponent *component = az_catalog_at(catalog, i);
 		AzFirings  *firings = find(timers, component->name);
 
-		if (!is_process_manager(component))
+		if (!az_component_is_process(component))
 			continue;
 		if (firings == NULL)
 		{
@@ -176,12 +175,6 @@ sync_with_catalog(AzTimers *timers)
 	}
 	timers->looks = az_subscriptions_looks(timers->subscriptions);
 	return true;
-}
-
-static bool
-is_process_manager(const AzComponent *component)
-{
-	return strcmp(component->kind, "process_manager") == 0;
 }
 
 static AzFirings *
@@ -207,7 +200,7 @@ close_gone(AzTimers *timers)
 		const AzComponent *component = az_catalog_named(catalog,
 														firings->name);
 
-		if (component != NULL && is_process_manager(component))
+		if (component != NULL && az_component_is_process(component))
 			continue;
 		DL_DELETE2(timers->all, firings, previous, next);
 		az_firings_free(firings);

@@ -30,7 +30,6 @@ static int64_t until_us(const AzJob *job);
 static AzStepResult leave(AzAftermath *aftermath, AzJob *job);
 static AzStepResult run(AzAftermath *aftermath, AzJob *job,
 						const AzBook *book);
-static bool is_projector(const AzComponent *component);
 static void fill_trigger(const AzAftermath *aftermath, const AzBook *book,
 						 AzBook *trigger);
 static bool take_turn(AzAftermath *aftermath, AzJob *job);
@@ -130,7 +129,7 @@ is_waited_for(const AzAftermath *aftermath, const AzComponent *component,
 			  const char *domain, bool projectors)
 {
 	return component->enabled && az_component_reacts(component) &&
-		is_projector(component) == projectors &&
+		az_component_is_projector(component) == projectors &&
 		(projectors ||
 		 aftermath->cascade.sync_mode == PB_SYNC_MODE_CASCADE) &&
 		az_component_listens(component, domain);
@@ -259,12 +258,6 @@ hold(const AzAftermath *aftermath, AzJob *job, const AzComponent *component)
 	return ancestor;
 }
 
-static bool
-is_projector(const AzComponent *component)
-{
-	return strcmp(component->kind, "projector") == 0;
-}
-
 /* All of it for a projector, one event for the others. */
 static void
 fill_trigger(const AzAftermath *aftermath, const AzBook *book,
@@ -272,7 +265,7 @@ fill_trigger(const AzAftermath *aftermath, const AzBook *book,
 {
 	*trigger = *book;
 	trigger->snapshot = NULL;
-	if (is_projector(aftermath->components[aftermath->next]))
+	if (az_component_is_projector(aftermath->components[aftermath->next]))
 		return;
 	trigger->events = book->events + aftermath->page;
 	trigger->count = 1;
@@ -309,7 +302,7 @@ take_turn(AzAftermath *aftermath, AzJob *job)
 	if (failure->code != AZ_OK)
 		is_fine = is_fine && keep_failure(aftermath, job, component, failure);
 	if (is_fine)
-		move_on(aftermath, is_projector(component), pages);
+		move_on(aftermath, az_component_is_projector(component), pages);
 	return is_fine;
 }
 
@@ -369,7 +362,7 @@ keep_failure(AzAftermath *aftermath, AzJob *job,
 	if (aftermath->cascade.error_mode != PB_CASCADE_ERROR_DEAD_LETTER &&
 		!add_error(aftermath, job, &error))
 		return false;
-	if (!is_projector(component) &&
+	if (!az_component_is_projector(component) &&
 		(aftermath->cascade.error_mode == PB_CASCADE_ERROR_CONTINUE ||
 		 aftermath->cascade.error_mode == PB_CASCADE_ERROR_DEAD_LETTER))
 		return true;

@@ -172,12 +172,12 @@ read_key(AzCompensationJob *compensation)
 {
 	AzJob	   *job = &compensation->job;
 	const AzNotice *notice = &compensation->notice;
-	const char *kind = compensation->is_forwarded ? "notification" :
-	notice->compensate != NULL ? "compensate-notification" :
-	"rejection-notification";
 
-	if (!az_provenance_key(notice->provenance, kind, DEFERRED_PATH,
-						   &compensation->key, job->arena, &job->error))
+	if (!az_provenance_key(notice->provenance,
+						   az_notice_key_kind(notice,
+											  compensation->is_forwarded),
+						   DEFERRED_PATH, &compensation->key, job->arena,
+						   &job->error))
 		return false;
 	compensation->cause = az_provenance_cause(notice->provenance, job->arena);
 	return compensation->cause != NULL || az_error_out_of_memory(&job->error);

@@ -11,8 +11,11 @@
 #include "codec/book.h"
 #include "codec/decode.h"
 #include "pipeline/handler.h"
+#include "pipeline/handover.h"
 #include "pipeline/listeners.h"
 #include "pipeline/upcast.h"
+
+#define SPECULATE "/io.angzarr.v1.ProjectorService/HandleSpeculative"
 
 typedef struct AzCoordinateJob
 {
@@ -37,9 +40,6 @@ static AzStepResult take_upcast(AzJob *job);
 static AzStepResult upcast_state(AzJob *job);
 static AzStepResult take_upcast_state(AzJob *job);
 static AzStepResult ask(AzJob *job);
-static bool encode_question(AzCoordinateJob *coordinate,
-							PbEventBook *trigger, AzBytes *bytes,
-							const char **path);
 static AzStepResult take_answer(AzJob *job);
 static AzStepResult deliver(AzJob *job);
 static AzStepResult take_delivery(AzJob *job);
@@ -206,56 +206,27 @@ static AzStepResult
 ask(AzJob *job)
 {
 	AzCoordinateJob *coordinate = (AzCoordinateJob *) job;
+	const AzCoordination *asked = &coordinate->asked;
 	AzTarget   *target = &coordinate->target;
-	const AzComponent *component;
-	PbEventBook *trigger;
-	const char *path;
-	AzBytes		bytes;
+	AzHandover	handover = {
+		.target = target,
+		.state = asked->state,
+		.sync_mode = asked->sync_mode,
+		.error_mode = asked->error_mode
+	};
 
-	if (!coordinate->asked.is_speculative)
+	if (!asked->is_speculative)
 		return AZ_STEP_NEXT;
 	if (coordinate->next == coordinate->listeners.count)
 		return AZ_STEP_END;
-	component = coordinate->listeners.components[coordinate->next];
+	handover.component = coordinate->listeners.components[coordinate->next];
 	target->aggregate = coordinate->book.aggregate;
-	target->address = component->address;
-	target->timeout_us = component->deadline_us > 0 ?
-		component->deadline_us : job->jobs->settings.call_timeout_us;
-	trigger = is_kind(coordinate, "projector") ? coordinate->asked.book :
-		page_alone(coordinate);
-	if (trigger == NULL ||
-		!encode_question(coordinate, trigger, &bytes, &path))
-		return AZ_STEP_FAILED;
-	return az_job_call(job, target->address, path, bytes, target->timeout_us);
-}
-
-static bool
-encode_question(AzCoordinateJob *coordinate, PbEventBook *trigger,
-				AzBytes *bytes, const char **path)
-{
-	AzJob	   *job = &coordinate->job;
-	PbSagaHandleRequest saga = PB_SAGA_HANDLE_REQUEST_INIT;
-	PbProcessManagerHandleRequest process =
-	PB_PROCESS_MANAGER_HANDLE_REQUEST_INIT;
-	const void *message = trigger;
-
-	*path = "/io.angzarr.v1.ProjectorService/HandleSpeculative";
-	if (is_kind(coordinate, "saga"))
-	{
-		saga.source = trigger;
-		saga.sync_mode = coordinate->asked.sync_mode;
-		saga.cascade_error_mode = coordinate->asked.error_mode;
-		message = &saga;
-		*path = "/io.angzarr.v1.SagaService/Handle";
-	}
-	else if (is_kind(coordinate, "process_manager"))
-	{
-		process.trigger = trigger;
-		process.process_state = coordinate->asked.state;
-		message = &process;
-		*path = "/io.angzarr.v1.ProcessManagerService/Handle";
-	}
-	return az_encode(message, job->arena, bytes, &job->error);
+	az_target_call(target, handover.component, job->jobs);
+	if (is_kind(coordinate, "projector"))
+		return az_handler_call(job, target, SPECULATE, asked->book);
+	handover.trigger = page_alone(coordinate);
+	return handover.trigger != NULL ? az_handover_call(job, &handover) :
+		AZ_STEP_FAILED;
 }
 
 static AzStepResult

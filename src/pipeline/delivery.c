@@ -23,11 +23,9 @@ static AzCause *copy_cause(const AzCause *cause, AzArena *arena);
 AzJob *
 az_delivery_create(AzJobs *jobs, const AzDelivery *delivery, AzError *error)
 {
-	const char *kind = delivery->component->kind;
-
-	if (strcmp(kind, "projector") == 0)
+	if (az_component_is_projector(delivery->component))
 		return az_projection_create(jobs, delivery, error);
-	if (strcmp(kind, "saga") == 0 || strcmp(kind, "process_manager") == 0)
+	if (az_component_reacts(delivery->component))
 		return az_reaction_create(jobs, delivery, error);
 	az_error_set(error, NULL, AZ_INTERNAL,
 				 "nothing is delivered to a component of this kind");

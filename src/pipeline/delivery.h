@@ -49,10 +49,8 @@ typedef struct AzDelivery
 	int			stage;			/* that the attempts are counted of */
 	int			sync_mode;		/* PB_SYNC_MODE_*; background: ASYNC */
 	int			error_mode;		/* PB_CASCADE_ERROR_*; background: UNSPECIFIED */
-	const AzAncestor *above;	/* itself and its ancestors; NULL: it is not
-								 * in a request that waits */
-	const AzTimerRow *firing;	/* what elapsed, if that is the trigger, or
-								 * NULL */
+	const AzAncestor *above;	/* in a request: itself and those; or NULL */
+	const AzTimerRow *firing;	/* what elapsed, if that is the trigger */
 
 	/*
 	 * Or NULL.  With it the trigger is of the process's own aggregate, the

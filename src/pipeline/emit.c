@@ -32,7 +32,7 @@ static bool blame(const Emitted *emitted, const AzError *found,
 const char *
 az_emit_kind(const AzComponent *component)
 {
-	return strcmp(component->kind, "process_manager") == 0 ?
+	return az_component_is_process(component) ?
 		"process manager" : component->kind;
 }
 

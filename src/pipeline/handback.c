@@ -12,7 +12,6 @@
 #define PER_COMMAND 1000		/* places for the answer to one rejection */
 #define FORWARDED UINT32_C(0x80000000)	/* and above: to others' commands */
 
-static const char *kind_of(const AzDelivered *delivered);
 static bool find_place(const AzDelivered *delivered, AzHandback *handback,
 					   AzJob *job);
 static void make_event(const AzDelivered *delivered, AzEvent *event);
@@ -23,7 +22,7 @@ az_handback_process(const AzDelivered *delivered, const AzJob *job)
 	const AzComponent *owner =
 	az_catalog_owner(job->jobs->catalog, delivered->entry->row.target.domain);
 
-	return owner != NULL && strcmp(owner->kind, "process_manager") == 0 ?
+	return owner != NULL && az_component_is_process(owner) ?
 		owner : NULL;
 }
 
@@ -53,24 +52,15 @@ az_handback_start(const AzDelivered *delivered, const AzComponent *process,
 	}
 	handback->provenance =
 		(PbAngzarrDeferredSequence *) delivered->notice.provenance;
-	handback->kind = kind_of(delivered);
+	handback->kind =
+		az_notice_key_kind(&delivered->notice,
+						   strcmp(delivered->entry->row.kind,
+								  AZ_OUTBOX_NOTIFICATION) == 0);
 	if (!find_place(delivered, handback, job))
 		return AZ_STEP_FAILED;
 	make_event(delivered, &event);
 	child = az_delivery_create(job->jobs, &delivery, &job->error);
 	return child != NULL ? az_job_run(job, child) : AZ_STEP_FAILED;
-}
-
-/* As of a notification to an aggregate. */
-static const char *
-kind_of(const AzDelivered *delivered)
-{
-	const AzNotice *notice = &delivered->notice;
-
-	if (strcmp(delivered->entry->row.kind, AZ_OUTBOX_NOTIFICATION) == 0)
-		return "notification";
-	return notice->compensate != NULL ? "compensate-notification" :
-		"rejection-notification";
 }
 
 /*

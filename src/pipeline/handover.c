@@ -11,20 +11,6 @@ static void show_saga(const AzDeliveryResult *result, AzEmission *emission);
 static void show_process(const AzDeliveryResult *result,
 						 AzEmission *emission);
 
-bool
-az_handover_is_process(const AzDeliveryJob *job)
-{
-	return strcmp(job->delivery.component->kind, "process_manager") == 0;
-}
-
-const char *
-az_handover_path(const AzDeliveryJob *job)
-{
-	return az_handover_is_process(job) ?
-		"/io.angzarr.v1.ProcessManagerService/Handle" :
-		"/io.angzarr.v1.SagaService/Handle";
-}
-
 void
 az_handover_show(const AzDeliveryJob *job, PbEventBook *trigger,
 				 AzEmission *emission)
@@ -60,22 +46,24 @@ az_handover_origin(AzDeliveryJob *job, const AzEmission *emission,
 						  error);
 }
 
-bool
-az_handover_request(AzDeliveryJob *job, PbEventBook *trigger,
-					PbEventBook *state, AzBytes *bytes)
+AzStepResult
+az_handover_call(AzJob *job, const AzHandover *handover)
 {
 	PbSagaHandleRequest saga = PB_SAGA_HANDLE_REQUEST_INIT;
 	PbProcessManagerHandleRequest process =
 	PB_PROCESS_MANAGER_HANDLE_REQUEST_INIT;
 
-	process.trigger = trigger;
-	process.process_state = state;
-	if (az_handover_is_process(job))
-		return az_encode(&process, job->job.arena, bytes, &job->job.error);
-	saga.source = trigger;
-	saga.sync_mode = job->delivery.sync_mode;
-	saga.cascade_error_mode = job->delivery.error_mode;
-	return az_encode(&saga, job->job.arena, bytes, &job->job.error);
+	process.trigger = handover->trigger;
+	process.process_state = handover->state;
+	if (az_component_is_process(handover->component))
+		return az_handler_call(job, handover->target,
+							   "/io.angzarr.v1.ProcessManagerService/Handle",
+							   &process);
+	saga.source = handover->trigger;
+	saga.sync_mode = handover->sync_mode;
+	saga.cascade_error_mode = handover->error_mode;
+	return az_handler_call(job, handover->target,
+						   "/io.angzarr.v1.SagaService/Handle", &saga);
 }
 
 bool
@@ -85,7 +73,7 @@ az_handover_take(AzDeliveryJob *job, AzEmission *emission, AzBytes bytes)
 	AzArena    *arena = job->job.arena;
 	AzError		broken = {0};
 
-	if (az_handover_is_process(job))
+	if (az_component_is_process(job->delivery.component))
 		result->process_manager =
 			az_decode(&pb_process_manager_handle_response_descriptor, bytes,
 					  arena, &broken);

@@ -7,12 +7,7 @@
 
 #include "pipeline/delivery.h"
 #include "pipeline/emit.h"
-
-/* A process manager's; else it is a saga's. */
-extern bool az_handover_is_process(const AzDeliveryJob *job);
-
-/* The method that is called. */
-extern const char *az_handover_path(const AzDeliveryJob *job);
+#include "pipeline/handler.h"
 
 /*
  * Makes the emission that of a trigger.  That of a handback says what it is
@@ -29,9 +24,19 @@ extern void az_handover_show(const AzDeliveryJob *job, PbEventBook *trigger,
 extern bool az_handover_origin(AzDeliveryJob *job, const AzEmission *emission,
 							   AzOrigin *origin);
 
-/* The encoded request; a saga has no state.  False when memory is out. */
-extern bool az_handover_request(AzDeliveryJob *job, PbEventBook *trigger,
-								PbEventBook *state, AzBytes *bytes);
+/* What a saga or process manager is asked. */
+typedef struct AzHandover
+{
+	const AzComponent *component;
+	const AzTarget *target;		/* where and how long */
+	PbEventBook *trigger;
+	PbEventBook *state;			/* of a process; a saga has none */
+	int			sync_mode;		/* PB_SYNC_MODE_* */
+	int			error_mode;		/* PB_CASCADE_ERROR_* */
+} AzHandover;
+
+/* WAIT, or FAILED. */
+extern AzStepResult az_handover_call(AzJob *job, const AzHandover *handover);
 
 /*
  * Takes an answer, or the record of one, into the job's result and the

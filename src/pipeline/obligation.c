@@ -251,9 +251,8 @@ find_branch(AzJob *job)
 							  &obligation->delivered,
 							  revocation_of(obligation), job) ||
 		!az_provenance_key(obligation->delivered.notice.provenance,
-						   obligation->delivered.notice.compensate != NULL ?
-						   "compensate-notification" :
-						   "rejection-notification",
+						   az_notice_key_kind(&obligation->delivered.notice,
+											  false),
 						   "header.angzarr_deferred", &obligation->key,
 						   job->arena, &job->error))
 		return AZ_STEP_FAILED;

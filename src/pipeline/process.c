@@ -29,11 +29,7 @@ void
 az_process_target(AzTarget *target, const AzComponent *component,
 				  const AzBook *trigger, AzJob *job)
 {
-	target->component = component->name;
-	target->address = component->address;
-	target->timeout_us = component->deadline_us > 0 ?
-		component->deadline_us : job->jobs->settings.call_timeout_us;
-	target->send_snapshots = component->send_snapshots;
+	az_target_call(target, component, job->jobs);
 	target->aggregate.domain = component->domain;
 	target->aggregate.edition = trigger->aggregate.edition;
 	az_uuid_of_process(trigger->events[0].correlation_id,

@@ -59,13 +59,9 @@ prepare(AzJob *job)
 {
 	AzProjectionJob *projection = (AzProjectionJob *) job;
 	const AzDelivery *delivery = &projection->base.delivery;
-	AzTarget   *target = &projection->target;
 
-	target->aggregate = delivery->trigger.aggregate;
-	target->component = delivery->component->name;
-	target->address = delivery->component->address;
-	target->timeout_us = delivery->component->deadline_us > 0 ?
-		delivery->component->deadline_us : job->jobs->settings.call_timeout_us;
+	projection->target.aggregate = delivery->trigger.aggregate;
+	az_target_call(&projection->target, delivery->component, job->jobs);
 	projection->book = az_book_make(&delivery->trigger, job->arena,
 									&job->error);
 	return projection->book != NULL &&

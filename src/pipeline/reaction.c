@@ -99,7 +99,7 @@ prepare(AzJob *job)
 	const AzDelivery *delivery = &reaction->head.delivery;
 	const AzBook *trigger = &delivery->trigger;
 
-	reaction->is_process = az_handover_is_process(&reaction->head);
+	reaction->is_process = az_component_is_process(delivery->component);
 	if (reaction->is_process && delivery->handback == NULL &&
 		trigger->events[0].correlation_id[0] == '\0')
 		return AZ_STEP_END;
@@ -300,17 +300,18 @@ static AzStepResult
 call_handler(AzJob *job)
 {
 	AzReactionJob *reaction = (AzReactionJob *) job;
-	const AzTarget *target = &reaction->target;
-	AzStepResult result = AZ_STEP_FAILED;
-	AzBytes		bytes;
+	const AzDelivery *delivery = &reaction->head.delivery;
+	const AzHandover handover = {
+		.component = delivery->component,
+		.target = &reaction->target,
+		.trigger = reaction->trigger,
+		.state = reaction->process.state,
+		.sync_mode = delivery->sync_mode,
+		.error_mode = delivery->error_mode
+	};
+	AzStepResult result = is_decided(reaction) ? AZ_STEP_NEXT :
+	az_handover_call(job, &handover);
 
-	if (is_decided(reaction))
-		return AZ_STEP_NEXT;
-	if (az_handover_request(&reaction->head, reaction->trigger,
-							reaction->process.state, &bytes))
-		result = az_job_call(job, target->address,
-							 az_handover_path(&reaction->head), bytes,
-							 target->timeout_us);
 	return result == AZ_STEP_FAILED ? failed(reaction, false) : result;
 }
 

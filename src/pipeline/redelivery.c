@@ -13,7 +13,7 @@
 static const AzComponent *find_component(const PbAngzarrDeadLetter *letter,
 										 AzJob *job);
 static bool read_book(const PbEventBook *book, AzBook *read, AzJob *job);
-static bool read_page(const PbEventPage *page, AzEvent *event, AzJob *job);
+static bool check_page(const PbEventPage *page, AzJob *job);
 static const char *kind_of(const AzNotice *notice, const AzAggregate *target,
 						   const AzJob *job);
 
@@ -31,7 +31,7 @@ az_redelivery_create(const PbAngzarrDeadLetter *letter,
 	if (delivery.component == NULL ||
 		!read_book(letter->rejected_events, &delivery.trigger, job))
 		return NULL;
-	if (strcmp(delivery.component->kind, "process_manager") == 0)
+	if (az_component_is_process(delivery.component))
 		*correlation_id = letter->rejected_events->cover->correlation_id;
 	for (size_t i = 0; i < delivery.trigger.count; i++)
 		delivery.trigger.events[i].correlation_id = *correlation_id;
@@ -64,46 +64,23 @@ read_book(const PbEventBook *book, AzBook *read, AzJob *job)
 	if (book->n_pages == 0)
 		return az_error_set(&job->error, NULL, AZ_FAILED_PRECONDITION,
 							"this dead letter cannot be replayed: it has no events");
-	az_cover_read(book->cover, &read->aggregate);
-	read->count = book->n_pages;
-	read->events = az_arena_array(job->arena, read->count, sizeof(AzEvent));
-	if (read->events == NULL)
-		return az_error_out_of_memory(&job->error);
-	for (size_t i = 0; i < read->count; i++)
-	{
-		AzEvent    *event = &read->events[i];
-
-		memset(event, 0, sizeof(*event));
-		if (!read_page(book->pages[i], event, job) ||
-			(book->cover->ext != NULL &&
-			 !az_encode(book->cover->ext, job->arena, &event->ext,
-						&job->error)))
+	for (size_t i = 0; i < book->n_pages; i++)
+		if (!check_page(book->pages[i], job))
 			return false;
-	}
-	return true;
+	return az_book_read(book, read, job->arena, &job->error);
 }
 
 static bool
-read_page(const PbEventPage *page, AzEvent *event, AzJob *job)
+check_page(const PbEventPage *page, AzJob *job)
 {
 	if (page->header == NULL ||
 		page->header->sequence_type_case != PB_PAGE_HEADER_SEQUENCE)
 		return az_error_set(&job->error, NULL, AZ_FAILED_PRECONDITION,
 							"this dead letter cannot be replayed: an event of it has no sequence");
-	event->sequence = page->header->sequence;
-	event->type_url = "";
-	if (page->created_at != NULL)
-		event->created_at_us = az_timestamp_us(page->created_at);
-	if (page->payload_case == PB_EVENT_PAGE_EXTERNAL)
-		return az_encode(page->external, job->arena, &event->external,
-						 &job->error);
-	if (page->payload_case != PB_EVENT_PAGE_EVENT)
-		return az_error_set(&job->error, NULL, AZ_FAILED_PRECONDITION,
-							"this dead letter cannot be replayed: an event of it has no payload");
-	event->type_url = page->event->type_url;
-	event->payload.data = page->event->value.data;
-	event->payload.len = page->event->value.len;
-	return true;
+	return page->payload_case == PB_EVENT_PAGE_EVENT ||
+		page->payload_case == PB_EVENT_PAGE_EXTERNAL ||
+		az_error_set(&job->error, NULL, AZ_FAILED_PRECONDITION,
+					 "this dead letter cannot be replayed: an event of it has no payload");
 }
 
 bool

@@ -120,7 +120,7 @@ write_row(AzSurrender *surrender, AzJob *job)
 static const PbCover *
 source_of(const AzSurrender *surrender, AzJob *job)
 {
-	if (strcmp(surrender->emission->component->kind, "process_manager") == 0)
+	if (az_component_is_process(surrender->emission->component))
 		return process_of(surrender, job);
 	return provenance_of(surrender)->source;
 }

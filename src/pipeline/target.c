@@ -41,12 +41,21 @@ no_owner(AzJob *job, const char *domain)
 	return false;
 }
 
+void
+az_target_call(AzTarget *target, const AzComponent *component,
+			   const AzJobs *jobs)
+{
+	target->component = component->name;
+	target->address = component->address;
+	target->timeout_us = component->deadline_us > 0 ?
+		component->deadline_us : jobs->settings.call_timeout_us;
+	target->send_snapshots = component->send_snapshots;
+}
+
 static bool
 copy_component(AzTarget *target, const AzComponent *component, AzJob *job)
 {
-	target->timeout_us = component->deadline_us > 0 ?
-		component->deadline_us : job->jobs->settings.call_timeout_us;
-	target->send_snapshots = component->send_snapshots;
+	az_target_call(target, component, job->jobs);
 	target->component = az_arena_string(job->arena, component->name);
 	target->address = az_arena_string(job->arena, component->address);
 	return (target->component != NULL && target->address != NULL) ||

@@ -22,4 +22,11 @@ typedef struct AzTarget
 extern bool az_target_find(AzTarget *target, const PbCover *cover,
 						   AzJob *job);
 
+/*
+ * How a component is called, beside the aggregate that it is about; its texts
+ * are borrowed.
+ */
+extern void az_target_call(AzTarget *target, const AzComponent *component,
+						   const AzJobs *jobs);
+
 #endif

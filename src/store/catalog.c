@@ -154,8 +154,20 @@ bool
 az_component_reacts(const AzComponent *component)
 {
 	return strcmp(component->kind, "saga") == 0 ||
-		strcmp(component->kind, "process_manager") == 0 ||
-		strcmp(component->kind, "projector") == 0;
+		az_component_is_process(component) ||
+		az_component_is_projector(component);
+}
+
+bool
+az_component_is_process(const AzComponent *component)
+{
+	return strcmp(component->kind, "process_manager") == 0;
+}
+
+bool
+az_component_is_projector(const AzComponent *component)
+{
+	return strcmp(component->kind, "projector") == 0;
 }
 
 bool

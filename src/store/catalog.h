@@ -68,6 +68,8 @@ extern size_t az_catalog_count(const AzCatalog *catalog);
 
 /* Whether events are delivered to it: saga, process manager or projector. */
 extern bool az_component_reacts(const AzComponent *component);
+extern bool az_component_is_process(const AzComponent *component);
+extern bool az_component_is_projector(const AzComponent *component);
 
 /* Whether it gets the events of a domain. */
 extern bool az_component_listens(const AzComponent *component,
