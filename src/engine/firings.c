@@ -36,7 +36,6 @@ struct AzFiring
 };
 
 static void free_firing(AzFiring *firing);
-static size_t max_running(const AzFirings *firings);
 static const AzComponent *component_of(const AzFirings *firings);
 static bool is_held(const AzFirings *firings, const AzTimerRow *row);
 static bool hold(AzFirings *firings, const AzTimerEntry *entry);
@@ -47,8 +46,6 @@ static bool start(AzFiring *firing, const AzComponent *component,
 				  int64_t now_us);
 static void delivery_done(AzJob *job);
 static void judge(AzFiring *firing, const AzJob *job);
-static void reached(AzFirings *firings);
-static void not_reached(AzFirings *firings, const AzError *error);
 
 AzFirings *
 az_firings_create(AzTimers *owner, const char *name)
@@ -87,7 +84,8 @@ int
 az_firings_room(const AzFirings *firings)
 {
 	size_t		running = firings->n_running;
-	size_t		most = max_running(firings);
+	size_t		most = az_reach_max_running(firings->owner->jobs,
+											firings->name);
 
 	if (running >= most || firings->n_held >= MAX_HELD)
 		return 0;
@@ -178,15 +176,16 @@ az_firings_due_us(const AzFirings *firings, int64_t now_us)
 	if (!firings->is_ours)
 		return INT64_MAX;
 	/* What waits for room is told when there is some. */
-	if (firings->n_running < max_running(firings))
+	if (firings->n_running < az_reach_max_running(firings->owner->jobs,
+												  firings->name))
 		DL_FOREACH2(firings->all, firing, next)
 			if (firing->job == NULL && !firing->is_settled &&
 				firing->due_us < due_us)
 			due_us = firing->due_us;
-	if (firings->failures > 0 && firings->n_running > 0)
+	if (firings->reach.failures > 0 && firings->n_running > 0)
 		due_us = INT64_MAX;
-	else if (due_us < firings->resume_us)
-		due_us = firings->resume_us;
+	else if (due_us < firings->reach.resume_us)
+		due_us = firings->reach.resume_us;
 	/* Without room nothing is read: the end of a delivery tells. */
 	return firings->next_us < due_us && az_firings_room(firings) > 0 ?
 		firings->next_us : due_us;
@@ -197,16 +196,6 @@ free_firing(AzFiring *firing)
 {
 	az_arena_free(firing->arena);
 	free(firing);
-}
-
-static size_t
-max_running(const AzFirings *firings)
-{
-	const AzComponent *component = component_of(firings);
-
-	return component != NULL && component->max_in_flight > 0 ?
-		(size_t) component->max_in_flight :
-		(size_t) firings->owner->jobs->settings.max_deliveries;
 }
 
 static const AzComponent *
@@ -276,9 +265,10 @@ copy_entry(AzFiring *firing, const AzTimerEntry *entry, AzError *error)
 static bool
 may_run(const AzFirings *firings, int64_t now_us)
 {
-	return firings->is_ours && firings->resume_us <= now_us &&
+	return firings->is_ours && firings->reach.resume_us <= now_us &&
 		firings->n_running <
-		(firings->failures > 0 ? 1 : max_running(firings));
+		(firings->reach.failures > 0 ? 1 : az_reach_max_running(firings->owner->jobs,
+																firings->name));
 }
 
 /* False when there is no room for it now. */
@@ -299,7 +289,7 @@ start(AzFiring *firing, const AzComponent *component, int64_t now_us)
 	firing->job = az_delivery_create(firings->owner->jobs, &delivery, &error);
 	if (firing->job == NULL)
 	{
-		firings->resume_us = now_us + BUSY_US;
+		firings->reach.resume_us = now_us + BUSY_US;
 		return false;
 	}
 	firing->job->owner = firing;
@@ -327,49 +317,23 @@ static void
 judge(AzFiring *firing, const AzJob *job)
 {
 	AzFirings  *firings = firing->firings;
-	const AzDeliveryResult *result = az_delivery_result(job);
-	const AzError *error = &job->error;
-	int			attempts = result->stage == firing->stage ?
-	firing->attempt : 1;
+	int			attempts = az_reach_attempts(job, firing->attempt,
+											 firing->stage);
 
-	if (error->code == AZ_UNAVAILABLE && result->stage == 0 &&
-		strcmp(error->sqlstate, AZ_SQLSTATE_UNREACHABLE) == 0)
+	if (az_reach_is_missed(job))
 	{
-		not_reached(firings, error);
+		az_reach_missed(&firings->reach, job, firings->name);
 		return;
 	}
-	reached(firings);
-	if (error->code == AZ_OK)
+	az_reach_made(&firings->reach, firings->name);
+	if (job->error.code == AZ_OK)
 	{
 		firing->is_settled = true;
 		firings->n_settled++;
 		return;
 	}
 	firing->attempt = attempts + 1;
-	firing->stage = result->stage;
+	firing->stage = az_delivery_result(job)->stage;
 	firing->due_us = az_clock_wall_us() +
 		az_failure_delay_us(&firings->owner->jobs->settings, attempts);
-}
-
-static void
-reached(AzFirings *firings)
-{
-	if (firings->failures == 0)
-		return;
-	az_log(AZ_LOG_INFO, "process manager \"%s\" is reached again, after %d failures",
-		   firings->name, firings->failures);
-	firings->failures = 0;
-	firings->resume_us = 0;
-}
-
-static void
-not_reached(AzFirings *firings, const AzError *error)
-{
-	if (firings->failures == 0)
-		az_log(AZ_LOG_WARNING, "process manager \"%s\" cannot be reached when a timer elapses, trying again: %s",
-			   firings->name, error->message);
-	firings->failures++;
-	firings->resume_us = az_clock_wall_us() +
-		az_failure_delay_us(&firings->owner->jobs->settings,
-							firings->failures);
 }

@@ -8,6 +8,7 @@
 #ifndef AZ_ENGINE_FIRINGS_H
 #define AZ_ENGINE_FIRINGS_H
 
+#include "engine/reach.h"
 #include "engine/timers.h"
 #include "store/timers.h"
 
@@ -25,8 +26,7 @@ struct AzFirings
 	bool		wants_read;		/* of what elapses next */
 	bool		has_more;		/* there was more than there was room for */
 	int64_t		next_us;		/* when the next one elapses; INT64_MAX = none */
-	int			failures;		/* to reach it, in a row */
-	int64_t		resume_us;		/* not before */
+	AzReach		reach;
 	AzFirings  *previous;
 	AzFirings  *next;
 };

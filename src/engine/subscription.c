@@ -14,7 +14,6 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "pipeline/delivery.h"
 #include "pipeline/failure.h"
 
@@ -51,8 +50,6 @@ static bool start(AzSubscription *subscription,
 static void delivery_done(AzJob *job);
 static AzParcelEnd judge(AzSubscription *subscription, const AzJob *job,
 						 const AzParcel *parcel, int64_t *due_us);
-static void reached(AzSubscription *subscription);
-static void not_reached(AzSubscription *subscription, const AzError *error);
 
 AzSubscription *
 az_subscription_create(AzSubscriptions *owner, const char *name)
@@ -88,7 +85,7 @@ az_subscription_look(AzSubscription *subscription,
 	subscription->is_enabled = component->enabled;
 	subscription->is_rare = !az_component_is_projector(component);
 	/* It may be somewhere else now. */
-	subscription->resume_us = 0;
+	subscription->reach.resume_us = 0;
 	fill_limits(subscription, &limits);
 	if (subscription->window != NULL)
 		az_window_set_limits(subscription->window, &limits);
@@ -162,12 +159,12 @@ void
 az_subscription_fill_cursor(const AzSubscription *subscription,
 							AzCursorRow *cursor)
 {
-	bool		is_failing = subscription->failures > 0;
+	bool		is_failing = subscription->reach.failures > 0;
 
 	cursor->component = subscription->name;
 	cursor->epoch = subscription->epoch;
 	cursor->status = is_failing ? "failing" : "active";
-	cursor->failures = subscription->failures;
+	cursor->failures = subscription->reach.failures;
 	cursor->last_error = is_failing ? subscription->last_error : NULL;
 }
 
@@ -190,7 +187,7 @@ az_subscription_wants_events(const AzSubscription *subscription,
 							 int64_t horizon)
 {
 	return az_subscription_is_ours(subscription) && subscription->is_enabled &&
-		!subscription->is_paused && subscription->failures == 0 &&
+		!subscription->is_paused && subscription->reach.failures == 0 &&
 		az_window_read_to(subscription->window) < horizon &&
 		az_window_room(subscription->window) >= LEAST_ROOM;
 }
@@ -210,7 +207,7 @@ bool
 az_subscription_may_run(const AzSubscription *subscription, int64_t now_us)
 {
 	return az_subscription_is_ours(subscription) && subscription->is_enabled &&
-		!subscription->is_paused && subscription->resume_us <= now_us;
+		!subscription->is_paused && subscription->reach.resume_us <= now_us;
 }
 
 void
@@ -254,9 +251,9 @@ az_subscription_due_us(const AzSubscription *subscription, int64_t now_us)
 	{
 		int64_t		next_us = az_window_due_us(subscription->window);
 
-		if (next_us < subscription->resume_us ||
-			subscription->resume_us > now_us)
-			next_us = subscription->resume_us;
+		if (next_us < subscription->reach.resume_us ||
+			subscription->reach.resume_us > now_us)
+			next_us = subscription->reach.resume_us;
 		if (next_us < due_us)
 			due_us = next_us;
 	}
@@ -267,7 +264,7 @@ az_subscription_due_us(const AzSubscription *subscription, int64_t now_us)
 static bool
 waits_for_word(const AzSubscription *subscription)
 {
-	return subscription->failures > 0 &&
+	return subscription->reach.failures > 0 &&
 		az_window_running(subscription->window) > 0;
 }
 
@@ -290,12 +287,9 @@ static void
 fill_limits(const AzSubscription *subscription, AzWindowLimits *limits)
 {
 	const AzJobs *jobs = subscription->owner->jobs;
-	const AzComponent *component = az_catalog_named(jobs->catalog,
-													subscription->name);
 
 	limits->max_items = MAX_ITEMS;
-	limits->max_running = component != NULL && component->max_in_flight > 0 ?
-		(size_t) component->max_in_flight : (size_t) jobs->settings.max_deliveries;
+	limits->max_running = az_reach_max_running(jobs, subscription->name);
 	limits->max_batch = subscription->is_rare ? 1 :
 		(size_t) jobs->settings.validation.max_pages;
 }
@@ -413,7 +407,7 @@ start(AzSubscription *subscription, const AzComponent *component,
 		free(under_way);
 		az_window_finish(subscription->window, parcel, AZ_PARCEL_UNTRIED, 0, 0,
 						 NULL);
-		subscription->resume_us = now_us + BUSY_US;
+		subscription->reach.resume_us = now_us + BUSY_US;
 		return false;
 	}
 	under_way->subscription = subscription;
@@ -446,52 +440,23 @@ static AzParcelEnd
 judge(AzSubscription *subscription, const AzJob *job, const AzParcel *parcel,
 	  int64_t *due_us)
 {
-	const AzDeliveryResult *result = az_delivery_result(job);
-	const AzError *error = &job->error;
-	int			attempts = result->stage == parcel->stage ?
-	parcel->attempt : 1;
-
-	if (error->code == AZ_UNAVAILABLE && result->stage == 0 &&
-		strcmp(error->sqlstate, AZ_SQLSTATE_UNREACHABLE) == 0)
+	if (az_reach_is_missed(job))
 	{
-		not_reached(subscription, error);
+		if (az_reach_missed(&subscription->reach, job, subscription->name))
+			subscription->has_status = true;
+		snprintf(subscription->last_error, sizeof(subscription->last_error),
+				 "%s", job->error.message);
 		return AZ_PARCEL_UNTRIED;
 	}
-	reached(subscription);
-	if (error->code == AZ_OK)
+	if (az_reach_made(&subscription->reach, subscription->name))
+		subscription->has_status = true;
+	if (job->error.code == AZ_OK)
 		return AZ_PARCEL_SETTLED;
 	if (parcel->trigger.count > 1)
 		return AZ_PARCEL_SPLIT;
 	*due_us = az_clock_wall_us() +
-		az_failure_delay_us(&subscription->owner->jobs->settings, attempts);
-	return AZ_PARCEL_FAILED;
-}
-
-static void
-reached(AzSubscription *subscription)
-{
-	if (subscription->failures == 0)
-		return;
-	az_log(AZ_LOG_INFO, "component \"%s\" is reached again, after %d failures",
-		   subscription->name, subscription->failures);
-	subscription->failures = 0;
-	subscription->resume_us = 0;
-	subscription->has_status = true;
-}
-
-static void
-not_reached(AzSubscription *subscription, const AzError *error)
-{
-	if (subscription->failures == 0)
-		az_log(AZ_LOG_WARNING, "component \"%s\" cannot be reached, trying again: %s",
-			   subscription->name, error->message);
-	/* Those that were under way with it fail, too: it is said once. */
-	if (subscription->failures == 0)
-		subscription->has_status = true;
-	subscription->failures++;
-	snprintf(subscription->last_error, sizeof(subscription->last_error), "%s",
-			 error->message);
-	subscription->resume_us = az_clock_wall_us() +
 		az_failure_delay_us(&subscription->owner->jobs->settings,
-							subscription->failures);
+							az_reach_attempts(job, parcel->attempt,
+											  parcel->stage));
+	return AZ_PARCEL_FAILED;
 }

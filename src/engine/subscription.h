@@ -8,6 +8,7 @@
 #ifndef AZ_ENGINE_SUBSCRIPTION_H
 #define AZ_ENGINE_SUBSCRIPTION_H
 
+#include "engine/reach.h"
 #include "engine/subscriptions.h"
 
 #define AZ_HELD_AT_A_TIME 100	/* streams looked at in one transaction */
@@ -27,8 +28,7 @@ struct AzSubscription
 	AzHeldStream *held;			/* likewise; until refreshed */
 	size_t		n_held;
 	int32_t		epoch;
-	int			failures;		/* to reach it, in a row */
-	int64_t		resume_us;		/* not before */
+	AzReach		reach;
 	int64_t		written_us;		/* when the cursor was written last */
 	bool		has_status;		/* to be written: it fails, or no more */
 	char		last_error[512];

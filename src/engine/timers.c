@@ -171,7 +171,7 @@ sync_with_catalog(AzTimers *timers)
 													   component->name);
 		firings->wants_read = true;
 		/* It may be somewhere else now. */
-		firings->resume_us = 0;
+		firings->reach.resume_us = 0;
 	}
 	timers->looks = az_subscriptions_looks(timers->subscriptions);
 	return true;
