@@ -4,38 +4,20 @@
 #ifndef AZ_PIPELINE_COMMAND_JOB_H
 #define AZ_PIPELINE_COMMAND_JOB_H
 
-#include "pipeline/branch.h"
 #include "pipeline/command.h"
-#include "pipeline/commit.h"
 #include "pipeline/recall.h"
 #include "pipeline/refusal.h"
-#include "pipeline/repeat.h"
 #include "pipeline/replay.h"
-#include "pipeline/upcast.h"
+#include "pipeline/writer.h"
 
 struct AzCommandJob
 {
-	AzJob		job;			/* must come first */
+	AzWriter	writer;			/* must come first */
 	PbCommandRequest *request;
-	const AzOrigin *origin;		/* NULL: a client's */
-	AzTarget	target;
-	AzTerms		terms;
-
-	AzRepeat	repeat;
-	AzBranch	branch;
-	AzLoadWish	load;
-	AzRecall	recall;			/* of its book */
-	PbEventBook *history;		/* as business logic is given it */
-	AzUpcast	upcast;
+	AzRecall	recall;			/* of the loaded book */
 	bool		was_overtaken;	/* and is not to be decided anew */
 	AzRefusal	refusal;
-	AzEvent    *events;
-	size_t		n_events;
-	const AzSnapshot *snapshot;
 	AzReplay	replay;
-	AzCommit	commit;
-	AzAftermath aftermath;
-	AzBook		book;			/* of the new events */
 	PbCommandResponse response;
 };
 

@@ -10,13 +10,13 @@ az_command_load_expected(AzJob *job)
 {
 	AzCommandJob *command = (AzCommandJob *) job;
 	AzReplay	replay = {
-		.target = &command->target,
-		.merge = command->terms.merge,
-		.now = &command->load.book,
-		.history = command->history,
-		.expected = command->terms.expected,
-		.events = command->events,
-		.count = command->n_events
+		.target = &command->writer.target,
+		.merge = command->writer.terms.merge,
+		.now = &command->writer.load.book,
+		.history = command->writer.history,
+		.expected = command->writer.terms.expected,
+		.events = command->writer.events,
+		.count = command->writer.n_events
 	};
 
 	command->replay = replay;
@@ -63,14 +63,14 @@ AzStepResult
 az_command_refuse(AzCommandJob *command)
 {
 	const AzConflict conflict = {
-		.aggregate = command->target.aggregate,
-		.merge = command->terms.merge,
-		.expected = command->terms.expected,
-		.actual = command->load.book.next_sequence,
+		.aggregate = command->writer.target.aggregate,
+		.merge = command->writer.terms.merge,
+		.expected = command->writer.terms.expected,
+		.actual = command->writer.load.book.next_sequence,
 		.fields = command->replay.overlap,
-		.max_details = command->job.jobs->settings.max_status_details
+		.max_details = command->writer.job.jobs->settings.max_status_details
 	};
 
-	return az_refusal_make(&command->refusal, &command->job, &conflict,
-						   &command->load.book);
+	return az_refusal_make(&command->refusal, &command->writer.job, &conflict,
+						   &command->writer.load.book);
 }

@@ -53,6 +53,23 @@ az_commit_finish(AzCommit *commit, AzJob *job, const AzTarget *target)
 	return outcome;
 }
 
+AzStepResult
+az_commit_result(AzCommitOutcome outcome)
+{
+	switch (outcome)
+	{
+		case AZ_COMMIT_DONE:
+			return AZ_STEP_NEXT;
+		case AZ_COMMIT_OVERTAKEN:
+		case AZ_COMMIT_REPEATED:
+			return AZ_STEP_RESTART;
+		case AZ_COMMIT_PARKED:
+			return AZ_STEP_AGAIN;
+		default:
+			return AZ_STEP_FAILED;
+	}
+}
+
 static size_t
 event_bytes(const AzEvent *event)
 {

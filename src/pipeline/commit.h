@@ -37,4 +37,8 @@ extern AzStepResult az_commit_start(AzCommit *commit, AzJob *job);
 extern AzCommitOutcome az_commit_finish(AzCommit *commit, AzJob *job,
 										const AzTarget *target);
 
+
+/* The result of the step that an outcome means, when nobody knows better. */
+extern AzStepResult az_commit_result(AzCommitOutcome outcome);
+
 #endif

@@ -13,57 +13,23 @@
 
 #include "codec/book.h"
 #include "pipeline/aftermath.h"
-#include "pipeline/branch.h"
-#include "pipeline/commit.h"
 #include "pipeline/handler.h"
-#include "pipeline/history.h"
-#include "pipeline/provenance.h"
-#include "pipeline/repeat.h"
 #include "pipeline/reply.h"
-#include "pipeline/stamp.h"
-#include "pipeline/upcast.h"
+#include "pipeline/writer.h"
 
 #define DEFERRED_PATH "events.pages[0].header.angzarr_deferred"
 
 struct AzFactJob
 {
-	AzJob		job;			/* must come first */
+	AzWriter	writer;			/* must come first */
 	PbEventRequest *request;
-	const AzOrigin *origin;		/* NULL: a client's */
-	AzTarget	target;
-	AzKey		key;			/* where repeat.has_key */
-	const AzCause *cause;		/* of what a component emitted, or NULL */
-	bool		is_isolated;
-	int			sync_mode;		/* PB_SYNC_MODE_* */
-
-	AzRepeat	repeat;
-	AzBranch	branch;
-	AzLoadWish	load;
-	PbEventBook *history;		/* as business logic is given it */
-	AzUpcast	upcast;
-	AzEvent    *events;
-	size_t		n_events;
-	const AzSnapshot *snapshot;
-	AzCommit	commit;
-	AzAftermath aftermath;
-	AzBook		book;			/* of the new events */
 	PbFactInjectionResponse response;
 };
 
 static AzStepResult prepare(AzJob *job);
 static bool read_key(AzFactJob *fact);
-static bool read_deferred(AzFactJob *fact,
-						  const PbAngzarrDeferredSequence *deferred);
-static AzStepResult find_key(AzJob *job);
-static AzStepResult take_key(AzJob *job);
-static AzStepResult read_first_answer(AzJob *job);
 static AzStepResult take_first_answer(AzJob *job);
-static AzStepResult find_branch(AzJob *job);
-static AzStepResult take_branch(AzJob *job);
-static AzStepResult load_history(AzJob *job);
-static AzStepResult take_history(AzJob *job);
 static AzStepResult upcast_history(AzJob *job);
-static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_handler(AzJob *job);
 static AzStepResult take_answer(AzJob *job);
 static bool has_no_handler(const AzJob *job);
@@ -71,23 +37,19 @@ static AzStepResult record_themselves(AzFactJob *fact);
 static AzStepResult stamp(AzFactJob *fact, const PbEventBook *book);
 static AzStepResult append_events(AzJob *job);
 static AzStepResult take_append(AzJob *job);
-static AzStepResult overtaken(AzFactJob *fact);
-static bool plan_aftermath(AzFactJob *fact);
 static AzStepResult react(AzJob *job);
-static AzStepResult take_reaction(AzJob *job);
 static AzStepResult answer_new_events(AzFactJob *fact);
-static void fill_book(AzFactJob *fact);
 static AzStepResult answer(AzFactJob *fact, const AzBook *book);
 
 static const AzStep steps[] = {
-	{"find key", AZ_STEP_LOCAL, find_key, take_key},
-	{"read first answer", AZ_STEP_LOCAL, read_first_answer, take_first_answer},
-	{"find branch", AZ_STEP_LOCAL, find_branch, take_branch},
-	{"load history", AZ_STEP_LOCAL, load_history, take_history},
-	{"upcast", AZ_STEP_REMOTE, upcast_history, take_upcast},
+	{"find key", AZ_STEP_LOCAL, az_writer_find_key, az_writer_take_key},
+	{"read first answer", AZ_STEP_LOCAL, az_writer_read_first, take_first_answer},
+	{"find branch", AZ_STEP_LOCAL, az_writer_find_branch, az_writer_take_branch},
+	{"load history", AZ_STEP_LOCAL, az_writer_load, az_writer_take_load},
+	{"upcast", AZ_STEP_REMOTE, upcast_history, az_writer_take_upcast},
 	{"call handler", AZ_STEP_REMOTE, call_handler, take_answer},
 	{"append", AZ_STEP_LOCAL, append_events, take_append},
-	{"react", AZ_STEP_LOCAL, react, take_reaction},
+	{"react", AZ_STEP_LOCAL, react, az_writer_take_reaction},
 	{NULL}
 };
 
@@ -103,7 +65,7 @@ az_fact_create(AzJobs *jobs, AzError *error)
 AzJob *
 az_fact_job(AzFactJob *fact)
 {
-	return &fact->job;
+	return &fact->writer.job;
 }
 
 void
@@ -115,13 +77,13 @@ az_fact_set_request(AzFactJob *fact, PbEventRequest *request)
 void
 az_fact_set_origin(AzFactJob *fact, const AzOrigin *origin)
 {
-	fact->origin = origin;
+	fact->writer.origin = origin;
 }
 
 const AzAftermath *
 az_fact_aftermath(const AzJob *job)
 {
-	return &((const AzFactJob *) job)->aftermath;
+	return &((const AzFactJob *) job)->writer.aftermath;
 }
 
 const PbFactInjectionResponse *
@@ -142,14 +104,15 @@ prepare(AzJob *job)
 		return AZ_STEP_FAILED;
 	cover = fact->request->events->cover;
 	if (!read_key(fact) ||
-		!az_target_find(&fact->target, cover, job))
+		!az_target_find(&fact->writer.target, cover, job))
 		return AZ_STEP_FAILED;
-	fact->sync_mode = az_terms_mode(fact->request->sync_mode, NULL);
-	fact->is_isolated = fact->sync_mode == PB_SYNC_MODE_ISOLATED;
-	if (!plan_aftermath(fact) ||
+	az_terms_set_mode(&fact->writer.terms, fact->request->sync_mode, NULL);
+	if (fact->writer.origin != NULL)
+		fact->writer.terms.depth = fact->writer.origin->depth;
+	if (!az_writer_plan(&fact->writer, PB_CASCADE_ERROR_UNSPECIFIED) ||
 		!az_handler_correlate(job, cover))
 		return AZ_STEP_FAILED;
-	job->aggregate = &fact->target.aggregate;
+	job->aggregate = &fact->writer.target.aggregate;
 	return AZ_STEP_NEXT;
 }
 
@@ -157,59 +120,20 @@ prepare(AzJob *job)
 static bool
 read_key(AzFactJob *fact)
 {
+	AzTerms    *terms = &fact->writer.terms;
 	const PbPageHeader *header = fact->request->events->pages[0]->header;
-	const char *external_id;
 
 	if (header == NULL)
 		return true;
-	switch (header->sequence_type_case)
-	{
-		case PB_PAGE_HEADER_ANGZARR_DEFERRED:
-			return read_deferred(fact, header->angzarr_deferred);
-		case PB_PAGE_HEADER_EXTERNAL_DEFERRED:
-			external_id = header->external_deferred->external_id;
-			fact->key.kind = "fact";
-			fact->key.bytes = az_bytes_of(external_id);
-			fact->repeat.has_key = external_id[0] != '\0';
-			return true;
-		default:
-			return true;
-	}
-}
-
-static bool
-read_deferred(AzFactJob *fact, const PbAngzarrDeferredSequence *deferred)
-{
-	AzJob	   *job = &fact->job;
-
-	if (!az_provenance_key(deferred, "fact", DEFERRED_PATH, &fact->key,
-						   job->arena, &job->error))
-		return false;
-	fact->repeat.has_key = true;
-	fact->cause = az_provenance_cause(deferred, job->arena);
-	return fact->cause != NULL || az_error_out_of_memory(&job->error);
-}
-
-static AzStepResult
-find_key(AzJob *job)
-{
-	AzFactJob  *fact = (AzFactJob *) job;
-
-	fact->repeat.look.key = fact->key;
-	fact->repeat.look.aggregate = fact->target.aggregate;
-	return az_repeat_find(&fact->repeat, job);
-}
-
-static AzStepResult
-take_key(AzJob *job)
-{
-	return az_repeat_found(&((AzFactJob *) job)->repeat, job);
-}
-
-static AzStepResult
-read_first_answer(AzJob *job)
-{
-	return az_repeat_read(&((AzFactJob *) job)->repeat, job);
+	if (header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED)
+		return az_terms_defer(terms, header->angzarr_deferred, "fact",
+							  DEFERRED_PATH, &fact->writer.job);
+	if (header->sequence_type_case != PB_PAGE_HEADER_EXTERNAL_DEFERRED)
+		return true;
+	terms->key.kind = "fact";
+	terms->key.bytes = az_bytes_of(header->external_deferred->external_id);
+	terms->has_key = terms->key.bytes.len > 0;
+	return true;
 }
 
 static AzStepResult
@@ -217,40 +141,9 @@ take_first_answer(AzJob *job)
 {
 	AzFactJob  *fact = (AzFactJob *) job;
 
-	if (!az_repeat_take(&fact->repeat, job))
+	if (!az_repeat_take(&fact->writer.repeat, job))
 		return AZ_STEP_FAILED;
-	return answer(fact, &fact->repeat.book);
-}
-
-static AzStepResult
-find_branch(AzJob *job)
-{
-	AzFactJob  *fact = (AzFactJob *) job;
-
-	return az_branch_find(&fact->branch, &fact->target, job);
-}
-
-static AzStepResult
-take_branch(AzJob *job)
-{
-	AzFactJob  *fact = (AzFactJob *) job;
-
-	return az_branch_found(&fact->branch, &fact->target, job);
-}
-
-static AzStepResult
-load_history(AzJob *job)
-{
-	AzFactJob  *fact = (AzFactJob *) job;
-
-	return az_history_load(&fact->load, &fact->target, NULL, job);
-}
-
-static AzStepResult
-take_history(AzJob *job)
-{
-	return az_history_take(&((AzFactJob *) job)->load, job) ?
-		AZ_STEP_NEXT : AZ_STEP_FAILED;
+	return answer(fact, &fact->writer.repeat.book);
 }
 
 /* Without a handler nobody is given it. */
@@ -259,17 +152,7 @@ upcast_history(AzJob *job)
 {
 	AzFactJob  *fact = (AzFactJob *) job;
 
-	if (fact->request->skip_handler)
-		return AZ_STEP_NEXT;
-	fact->history = az_book_make(&fact->load.book, job->arena, &job->error);
-	return fact->history != NULL ?
-		az_upcast_start(&fact->upcast, job, fact->history) : AZ_STEP_FAILED;
-}
-
-static AzStepResult
-take_upcast(AzJob *job)
-{
-	return az_upcast_finish(&((AzFactJob *) job)->upcast, job);
+	return fact->request->skip_handler ? AZ_STEP_NEXT : az_writer_upcast(job);
 }
 
 static AzStepResult
@@ -280,12 +163,12 @@ call_handler(AzJob *job)
 
 	if (fact->request->skip_handler)
 		return record_themselves(fact);
-	request.prior_events = fact->history;
+	request.prior_events = fact->writer.history;
 	request.facts = fact->request->events;
 	/* Main is always sent as an unset edition: contract section 1. */
-	if (fact->target.aggregate.edition[0] == '\0')
+	if (fact->writer.target.aggregate.edition[0] == '\0')
 		request.facts->cover->edition = NULL;
-	return az_handler_call(job, &fact->target, AZ_HANDLER_SERVICE "HandleFact",
+	return az_handler_call(job, &fact->writer.target, AZ_HANDLER_SERVICE "HandleFact",
 						   &request);
 }
 
@@ -298,8 +181,8 @@ take_answer(AzJob *job)
 	if (has_no_handler(job))
 		return record_themselves(fact);
 	if (job->status.code != AZ_OK)
-		return az_handler_failed(job, &fact->target);
-	book = az_handler_answer(job, &fact->target, &pb_event_book_descriptor);
+		return az_handler_failed(job, &fact->writer.target);
+	book = az_handler_answer(job, &fact->writer.target, &pb_event_book_descriptor);
 	return book != NULL ? stamp(fact, book) : AZ_STEP_FAILED;
 }
 
@@ -315,7 +198,7 @@ has_no_handler(const AzJob *job)
 static AzStepResult
 record_themselves(AzFactJob *fact)
 {
-	AzJob	   *job = &fact->job;
+	AzJob	   *job = &fact->writer.job;
 	const PbEventBook *facts = fact->request->events;
 	PbEventPage *pages = az_arena_array(job->arena, facts->n_pages,
 										sizeof(PbEventPage));
@@ -341,68 +224,18 @@ record_themselves(AzFactJob *fact)
 static AzStepResult
 stamp(AzFactJob *fact, const PbEventBook *book)
 {
-	AzJob	   *job = &fact->job;
-	const PbCover *cover = fact->request->events->cover;
-	AzStamp		stamp = {
-		.aggregate = fact->target.aggregate,
-		.next_sequence = fact->load.book.next_sequence,
-		.correlation_id = cover->correlation_id,
-		.ext = cover->ext,
-		.cause = fact->cause,
-		.isolated = fact->is_isolated,
-		.depth = fact->origin != NULL ? fact->origin->depth : 0,
-		.limits = &job->jobs->settings.validation
-	};
-
-	if (!az_stamp_events(&stamp, book, &fact->events, &fact->n_events,
-						 job->arena, &job->error) ||
-		!az_stamp_snapshot(&stamp, book, &fact->load.book, fact->events,
-						   fact->n_events, &fact->snapshot, job->arena,
-						   &job->error))
-		return AZ_STEP_FAILED;
-	return AZ_STEP_NEXT;
+	return az_writer_stamp(&fact->writer, fact->request->events->cover, book) ?
+		AZ_STEP_NEXT : AZ_STEP_FAILED;
 }
 
 static AzStepResult
 append_events(AzJob *job)
 {
 	AzFactJob  *fact = (AzFactJob *) job;
-	AzAppendWish *append = &fact->commit.append;
 
-	append->aggregate = fact->target.aggregate;
-	append->events = fact->events;
-	append->count = fact->n_events;
-	append->key = fact->repeat.has_key ? &fact->key : NULL;
-	append->snapshot = fact->snapshot;
-	append->begins = az_branch_is_new(&fact->branch);
-	if (az_commit_is_empty(&fact->commit))
-		return answer_new_events(fact);
-	append->reservations = az_aftermath_reserve(&fact->aftermath, job,
-												fact->events,
-												fact->n_events);
-	append->n_reservations = append->reservations != NULL ?
-		fact->aftermath.count : 0;
-	return az_commit_start(&fact->commit, job);
-}
-
-static AzStepResult
-take_append(AzJob *job)
-{
-	AzFactJob  *fact = (AzFactJob *) job;
-
-	switch (az_commit_finish(&fact->commit, job, &fact->target))
-	{
-		case AZ_COMMIT_DONE:
-			return AZ_STEP_NEXT;
-		case AZ_COMMIT_OVERTAKEN:
-			return overtaken(fact);
-		case AZ_COMMIT_REPEATED:
-			return AZ_STEP_RESTART;
-		case AZ_COMMIT_PARKED:
-			return AZ_STEP_AGAIN;
-		default:
-			return AZ_STEP_FAILED;
-	}
+	az_writer_fill_append(&fact->writer);
+	return az_commit_is_empty(&fact->writer.commit) ?
+		answer_new_events(fact) : az_writer_append(&fact->writer);
 }
 
 /*
@@ -410,70 +243,30 @@ take_append(AzJob *job)
  * who sent it, a saga as well, has to send it until it is recorded.
  */
 static AzStepResult
-overtaken(AzFactJob *fact)
+take_append(AzJob *job)
 {
-	AzJob	   *job = &fact->job;
+	AzFactJob  *fact = (AzFactJob *) job;
+	AzCommitOutcome outcome = az_commit_finish(&fact->writer.commit, job,
+											   &fact->writer.target);
 
-	if (job->restarts < job->jobs->settings.max_append_retries)
-		return AZ_STEP_RESTART;
-	az_error_set(&job->error, job->arena, AZ_UNAVAILABLE,
-				 "others wrote to %s first, %d times (angzarr.max_append_retries); send the fact again",
-				 az_aggregate_text(&fact->target.aggregate, job->arena),
-				 job->restarts + 1);
-	return AZ_STEP_FAILED;
-}
-
-/* Who is to be waited for; what it causes in turn is told of it. */
-static bool
-plan_aftermath(AzFactJob *fact)
-{
-	AzCascade  *cascade = &fact->aftermath.cascade;
-
-	cascade->sync_mode = fact->sync_mode;
-	cascade->error_mode = PB_CASCADE_ERROR_UNSPECIFIED;
-	cascade->above = fact->origin != NULL ? fact->origin->above : NULL;
-	return az_aftermath_plan(&fact->aftermath, &fact->job, &fact->target);
+	return outcome == AZ_COMMIT_OVERTAKEN ?
+		az_writer_overtaken(&fact->writer, "fact") : az_commit_result(outcome);
 }
 
 static AzStepResult
 react(AzJob *job)
 {
-	AzFactJob  *fact = (AzFactJob *) job;
-	AzStepResult result;
+	AzStepResult result = az_writer_react(job);
 
-	fill_book(fact);
-	result = az_aftermath_start(&fact->aftermath, job, &fact->book);
-
-	return result == AZ_STEP_NEXT ? answer_new_events(fact) : result;
+	return result == AZ_STEP_NEXT ?
+		answer_new_events((AzFactJob *) job) : result;
 }
 
-static AzStepResult
-take_reaction(AzJob *job)
-{
-	return az_aftermath_take(&((AzFactJob *) job)->aftermath, job);
-}
-
-/* A client is told of the failure; who caused it asks for it. */
 static AzStepResult
 answer_new_events(AzFactJob *fact)
 {
-	fill_book(fact);
-	if (fact->aftermath.failure.code == AZ_OK || fact->origin != NULL)
-		return answer(fact, &fact->book);
-	az_aftermath_tell(&fact->aftermath, &fact->job, &fact->book);
-	return AZ_STEP_FAILED;
-}
-
-static void
-fill_book(AzFactJob *fact)
-{
-	AzBook	   *book = &fact->book;
-
-	book->aggregate = fact->target.aggregate;
-	book->events = fact->events;
-	book->count = fact->n_events;
-	book->next_sequence = fact->load.book.next_sequence +
-		(int64_t) fact->n_events;
+	return az_writer_end(&fact->writer) ?
+		answer(fact, &fact->writer.book) : AZ_STEP_FAILED;
 }
 
 static AzStepResult
@@ -483,9 +276,9 @@ answer(AzFactJob *fact, const AzBook *book)
 
 	pb_fact_injection_response_init(response);
 	response->events = az_reply_events(book, fact->request->events->cover,
-									   &fact->job);
-	response->already_processed = az_repeat_is_known(&fact->repeat);
-	response->projections = fact->aftermath.projections;
-	response->n_projections = fact->aftermath.n_projections;
+									   &fact->writer.job);
+	response->already_processed = az_repeat_is_known(&fact->writer.repeat);
+	response->projections = fact->writer.aftermath.projections;
+	response->n_projections = fact->writer.aftermath.n_projections;
 	return response->events != NULL ? AZ_STEP_END : AZ_STEP_FAILED;
 }

@@ -370,20 +370,14 @@ static AzStepResult
 take_recorded(AzJob *job)
 {
 	AzReactionJob *reaction = (AzReactionJob *) job;
+	AzCommitOutcome outcome = az_commit_finish(&reaction->commit, job,
+											   &reaction->target);
 
-	switch (az_commit_finish(&reaction->commit, job, &reaction->target))
-	{
-		case AZ_COMMIT_DONE:
-			return AZ_STEP_NEXT;
-		case AZ_COMMIT_OVERTAKEN:
-			return overtaken(reaction);
-		case AZ_COMMIT_REPEATED:
-			return AZ_STEP_RESTART;
-		case AZ_COMMIT_PARKED:
-			return AZ_STEP_AGAIN;
-		default:
-			return failed(reaction, false);
-	}
+	if (outcome == AZ_COMMIT_OVERTAKEN)
+		return overtaken(reaction);
+	if (outcome == AZ_COMMIT_FAILED)
+		return failed(reaction, false);
+	return az_commit_result(outcome);
 }
 
 /* Another event of the same process was handled meanwhile: decide anew. */

@@ -34,9 +34,15 @@ az_terms_read(AzTerms *terms, const PbCommandRequest *request,
 		header->sequence_type_case == PB_PAGE_HEADER_ANGZARR_DEFERRED &&
 		!read_deferred(terms, header->angzarr_deferred, job))
 		return false;
-	terms->sync_mode = az_terms_mode(request->sync_mode, header);
-	terms->is_isolated = terms->sync_mode == PB_SYNC_MODE_ISOLATED;
+	az_terms_set_mode(terms, request->sync_mode, header);
 	return true;
+}
+
+void
+az_terms_set_mode(AzTerms *terms, int mode, const PbPageHeader *header)
+{
+	terms->sync_mode = az_terms_mode(mode, header);
+	terms->is_isolated = terms->sync_mode == PB_SYNC_MODE_ISOLATED;
 }
 
 int
@@ -64,10 +70,17 @@ read_deferred(AzTerms *terms, const PbAngzarrDeferredSequence *deferred,
 			  AzJob *job)
 {
 	terms->is_deferred = true;
-	terms->has_key = true;
 	terms->merge = AZ_MERGE_AGGREGATE_HANDLES;
-	if (!az_provenance_key(deferred, "command", DEFERRED_PATH, &terms->key,
-						   job->arena, &job->error))
+	return az_terms_defer(terms, deferred, "command", DEFERRED_PATH, job);
+}
+
+bool
+az_terms_defer(AzTerms *terms, const PbAngzarrDeferredSequence *deferred,
+			   const char *kind, const char *path, AzJob *job)
+{
+	terms->has_key = true;
+	if (!az_provenance_key(deferred, kind, path, &terms->key, job->arena,
+						   &job->error))
 		return false;
 	terms->cause = az_provenance_cause(deferred, job->arena);
 	return terms->cause != NULL || az_error_out_of_memory(&job->error);

@@ -41,9 +41,20 @@ extern bool az_terms_read(AzTerms *terms, const PbCommandRequest *request,
 						  const AzOrigin *origin, AzJob *job);
 
 /*
+ * Of something that a component emitted: its cause, and the key of a kind
+ * under which it is done once.  INVALID_ARGUMENT, naming the field by "path",
+ * when its provenance is not whole.
+ */
+extern bool az_terms_defer(AzTerms *terms,
+						   const PbAngzarrDeferredSequence *deferred,
+						   const char *kind, const char *path, AzJob *job);
+
+/*
  * The stronger of the mode somebody calls with and a page's own (header may
- * be NULL): contract section 7.
+ * be NULL): contract section 7.  And the terms that follow from it.
  */
 extern int	az_terms_mode(int mode, const PbPageHeader *header);
+extern void az_terms_set_mode(AzTerms *terms, int mode,
+							  const PbPageHeader *header);
 
 #endif
