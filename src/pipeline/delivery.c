@@ -5,10 +5,8 @@
 
 #include "codec/decode.h"
 #include "pipeline/effect.h"
-#include "pipeline/failure.h"
 #include "pipeline/projection.h"
 #include "pipeline/reaction.h"
-#include "pipeline/replayed.h"
 
 static bool copy_delivery(AzDeliveryJob *job, const AzDelivery *delivery);
 static AzComponent *copy_component(const AzComponent *component,
@@ -105,36 +103,6 @@ az_delivery_max_attempts(const AzDeliveryJob *job)
 	if (job->delivery.handback != NULL && settings->outbox_max_attempts < most)
 		return settings->outbox_max_attempts;
 	return most;
-}
-
-bool
-az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
-				   const AzError *failure, const PbPayloadReference *lost,
-				   AzDeadLetter *letter)
-{
-	AzArena    *arena = job->job.arena;
-	const char *metadata[AZ_REPLAYED_FIELDS][2];
-	AzRejected	rejected = {
-		.n_metadata = az_replayed_tell(&job->job, metadata),
-		.metadata = (const char *const(*)[2]) metadata,
-		.events = trigger,
-		.component = job->delivery.component->name,
-		.component_type = job->delivery.component->kind,
-		.reason = failure->message
-	};
-	AzRetrievalFailure retrieval = {.rejected = rejected,.reference = lost};
-	AzProcessingFailure processing = {
-		.rejected = rejected,
-		.is_transient = !az_failure_is_permanent(failure, arena),
-		.attempts = job->delivery.attempt
-	};
-
-	job->result.failure = *failure;
-	return lost != NULL ?
-		az_dead_letter_of_retrieval(letter, &retrieval, arena,
-									&job->job.error) :
-		az_dead_letter_of_processing(letter, &processing, arena,
-									 &job->job.error);
 }
 
 bool

@@ -10,7 +10,6 @@
 #ifndef AZ_PIPELINE_DELIVERY_H
 #define AZ_PIPELINE_DELIVERY_H
 
-#include "codec/dead_letter.h"
 #include "pipeline/job.h"
 #include "store/timers.h"
 
@@ -125,15 +124,6 @@ extern int	az_delivery_attempt(const AzDeliveryJob *job, int stage);
 /* How often to try in all: the component's word, or else the setting. */
 extern int	az_delivery_max_attempts(const AzDeliveryJob *job);
 
-
-/*
- * The letter of a trigger that failed for good, or of whose payloads one, at
- * "lost", is stored elsewhere (NULL: none).  False when memory is out.
- */
-extern bool az_delivery_letter(AzDeliveryJob *job, const PbEventBook *trigger,
-							   const AzError *failure,
-							   const PbPayloadReference *lost,
-							   AzDeadLetter *letter);
 
 /*
  * In a request that waits (contract section 7): whether it fails with the

@@ -4,10 +4,8 @@
 #include "codec/book.h"
 #include "pipeline/replayed.h"
 
-static bool describe(AzRejected *rejected, const AzEmission *emission,
-					 const AzError *failure, AzJob *job);
-static bool write_letter(AzLetter *letter, const AzEmission *emission,
-						 AzJob *job);
+static bool write_letter(AzLetter *letter, const AzComponent *component,
+						 const PbEventBook *events, AzJob *job);
 
 bool
 az_letter_needs_payload(AzLetter *letter, const PbEventBook *trigger,
@@ -29,61 +27,55 @@ bool
 az_letter_of_trigger(AzDeadLetter *letter, const AzEmission *emission,
 					 const AzError *failure, int attempts, AzJob *job)
 {
-	const char *metadata[AZ_REPLAYED_FIELDS][2];
-	AzProcessingFailure processing = {
-		.rejected = {
-			.n_metadata = az_replayed_tell(job, metadata),
-			.metadata = (const char *const(*)[2]) metadata
-		},
-		.is_transient = attempts > 0,.attempts = attempts
-	};
+	AzLetter	written = {.failure = *failure,.attempts = attempts};
+	const PbEventBook *events = az_book_make(emission->trigger, job->arena,
+											 &job->error);
 
-	return describe(&processing.rejected, emission, failure, job) &&
-		az_dead_letter_of_processing(letter, &processing, job->arena,
-									 &job->error);
-}
-
-static bool
-describe(AzRejected *rejected, const AzEmission *emission,
-		 const AzError *failure, AzJob *job)
-{
-	rejected->events = az_book_make(emission->trigger, job->arena,
-									&job->error);
-	rejected->component = emission->component->name;
-	rejected->component_type = emission->component->kind;
-	rejected->reason = failure->message;
-	return rejected->events != NULL;
+	if (events == NULL ||
+		!write_letter(&written, emission->component, events, job))
+		return false;
+	*letter = written.wish.letter;
+	return true;
 }
 
 AzStepResult
-az_letter_file(AzLetter *letter, const AzEmission *emission, AzJob *job)
+az_letter_file(AzLetter *letter, const AzComponent *component,
+			   const PbEventBook *events, AzJob *job)
 {
 	if (!letter->is_due)
 		return AZ_STEP_NEXT;
-	if (!write_letter(letter, emission, job))
+	if (!write_letter(letter, component, events, job))
 		return AZ_STEP_FAILED;
 	letter->wish.wish.bytes = letter->wish.letter.payload.len;
 	return az_job_wish(job, &letter->wish.wish, &az_dead_letter_kind);
 }
 
 static bool
-write_letter(AzLetter *letter, const AzEmission *emission, AzJob *job)
+write_letter(AzLetter *letter, const AzComponent *component,
+			 const PbEventBook *events, AzJob *job)
 {
 	const char *metadata[AZ_REPLAYED_FIELDS][2];
+	AzRejected	rejected = {
+		.events = events,
+		.component = component->name,
+		.component_type = component->kind,
+		.reason = letter->failure.message,
+		.n_metadata = az_replayed_tell(job, metadata),
+		.metadata = (const char *const(*)[2]) metadata
+	};
 	AzRetrievalFailure retrieval = {
-		.rejected = {
-			.n_metadata = az_replayed_tell(job, metadata),
-			.metadata = (const char *const(*)[2]) metadata
-		},
-		.reference = letter->reference
+		.rejected = rejected,.reference = letter->reference
+	};
+	AzProcessingFailure processing = {
+		.rejected = rejected,
+		.is_transient = letter->attempts > 0,.attempts = letter->attempts
 	};
 
-	if (letter->reference == NULL)
-		return az_letter_of_trigger(&letter->wish.letter, emission,
-									&letter->failure, letter->attempts, job);
-	return describe(&retrieval.rejected, emission, &letter->failure, job) &&
+	return letter->reference != NULL ?
 		az_dead_letter_of_retrieval(&letter->wish.letter, &retrieval,
-									job->arena, &job->error);
+									job->arena, &job->error) :
+		az_dead_letter_of_processing(&letter->wish.letter, &processing,
+									 job->arena, &job->error);
 }
 
 AzStepResult

@@ -29,9 +29,13 @@ extern bool az_letter_of_trigger(AzDeadLetter *letter,
 								 const AzError *failure, int attempts,
 								 AzJob *job);
 
-/* Step "file dead letter": NEXT at once when there is none; then END. */
+/*
+ * Step "file dead letter" of events for a component: NEXT at once when there
+ * is none to be filed; then END.
+ */
 extern AzStepResult az_letter_file(AzLetter *letter,
-								   const AzEmission *emission, AzJob *job);
+								   const AzComponent *component,
+								   const PbEventBook *events, AzJob *job);
 extern AzStepResult az_letter_filed(AzLetter *letter, AzJob *job);
 
 #endif

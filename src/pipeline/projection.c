@@ -7,13 +7,14 @@
  */
 #include "pipeline/projection.h"
 
-#include "base/clock.h"
+#include <string.h>
+
 #include "codec/book.h"
 #include "codec/decode.h"
 #include "pipeline/failure.h"
 #include "pipeline/handler.h"
+#include "pipeline/letter.h"
 #include "pipeline/upcast.h"
-#include "store/dead_letters.h"
 
 #define HANDLE "/io.angzarr.v1.ProjectorService/Handle"
 
@@ -23,9 +24,7 @@ typedef struct AzProjectionJob
 	AzTarget	target;			/* the projector, as messages call it */
 	PbEventBook *book;
 	AzUpcast	upcast;
-	AzError		failure;		/* that a letter is filed for */
-	const PbPayloadReference *lost; /* a payload is somewhere else, or NULL */
-	AzDeadLetterWish letter;
+	AzLetter	letter;			/* with the payload that is somewhere else */
 } AzProjectionJob;
 
 static AzStepResult prepare(AzJob *job);
@@ -34,7 +33,6 @@ static AzStepResult take_upcast(AzJob *job);
 static AzStepResult call_projector(AzJob *job);
 static AzStepResult take_projection(AzJob *job);
 static AzStepResult failed(AzProjectionJob *projection);
-static bool is_settled(const AzProjectionJob *projection);
 static AzStepResult file_letter(AzJob *job);
 static AzStepResult take_filed(AzJob *job);
 
@@ -78,8 +76,8 @@ upcast_events(AzJob *job)
 	for (size_t i = 0; i < projection->book->n_pages; i++)
 		if (projection->book->pages[i]->payload_case ==
 			PB_EVENT_PAGE_EXTERNAL)
-			projection->lost = projection->book->pages[i]->external;
-	if (projection->lost != NULL)
+			projection->letter.reference = projection->book->pages[i]->external;
+	if (projection->letter.reference != NULL)
 		return AZ_STEP_NEXT;
 	result = az_upcast_start(&projection->upcast, job, projection->book);
 	return result == AZ_STEP_FAILED ? failed(projection) : result;
@@ -100,9 +98,9 @@ call_projector(AzJob *job)
 	AzProjectionJob *projection = (AzProjectionJob *) job;
 	AzStepResult result;
 
-	if (is_settled(projection))
+	if (projection->letter.is_due)
 		return AZ_STEP_NEXT;
-	if (projection->lost != NULL)
+	if (projection->letter.reference != NULL)
 	{
 		az_error_set(&job->error, job->arena, AZ_FAILED_PRECONDITION,
 					 "the payload of %s is stored elsewhere and cannot be retrieved",
@@ -137,26 +135,20 @@ failed(AzProjectionJob *projection)
 {
 	AzJob	   *job = &projection->base.job;
 	const AzDelivery *delivery = &projection->base.delivery;
+	bool		is_permanent = az_failure_is_permanent(&job->error,
+													   job->arena);
 
 	if (delivery->trigger.count > 1 ||
 		delivery->sync_mode != PB_SYNC_MODE_ASYNC ||
-		(projection->lost == NULL &&
-		 !az_failure_is_permanent(&job->error, job->arena) &&
+		(projection->letter.reference == NULL && !is_permanent &&
 		 delivery->attempt < az_delivery_max_attempts(&projection->base)))
 		return AZ_STEP_FAILED;
-	projection->failure = job->error;
-	job->error = (AzError)
-	{
-		0
-	};
+	projection->letter.is_due = true;
+	projection->letter.failure = job->error;
+	projection->letter.attempts = is_permanent ? 0 : delivery->attempt;
+	projection->base.result.failure = job->error;
+	memset(&job->error, 0, sizeof(job->error));
 	return AZ_STEP_NEXT;
-}
-
-/* There is nothing left to do but to file it. */
-static bool
-is_settled(const AzProjectionJob *projection)
-{
-	return projection->failure.code != AZ_OK;
 }
 
 static AzStepResult
@@ -164,26 +156,17 @@ file_letter(AzJob *job)
 {
 	AzProjectionJob *projection = (AzProjectionJob *) job;
 
-	if (!is_settled(projection))
-		return AZ_STEP_NEXT;
-	if (!az_delivery_letter(&projection->base, projection->book,
-							&projection->failure, projection->lost,
-							&projection->letter.letter))
-		return AZ_STEP_FAILED;
-	projection->letter.wish.bytes = projection->letter.letter.payload.len;
-	return az_job_wish(job, &projection->letter.wish, &az_dead_letter_kind);
+	return az_letter_file(&projection->letter,
+						  projection->base.delivery.component,
+						  projection->book, job);
 }
 
 static AzStepResult
 take_filed(AzJob *job)
 {
 	AzProjectionJob *projection = (AzProjectionJob *) job;
+	AzStepResult result = az_letter_filed(&projection->letter, job);
 
-	if (projection->letter.wish.outcome != AZ_WISH_FULFILLED)
-	{
-		job->error = projection->letter.wish.error;
-		return AZ_STEP_FAILED;
-	}
-	projection->base.result.was_lettered = true;
-	return AZ_STEP_NEXT;
+	projection->base.result.was_lettered = result == AZ_STEP_END;
+	return result;
 }

@@ -399,8 +399,14 @@ static AzStepResult
 file_letter(AzJob *job)
 {
 	AzReactionJob *reaction = (AzReactionJob *) job;
+	const AzDelivery *delivery = &reaction->head.delivery;
+	const PbEventBook *stored = NULL;	/* what was handed over is upcast */
 
-	return az_letter_file(&reaction->letter, &reaction->emission, job);
+	if (!reaction->letter.is_due)
+		return AZ_STEP_NEXT;
+	stored = az_book_make(&delivery->trigger, job->arena, &job->error);
+	return stored == NULL ? AZ_STEP_FAILED :
+		az_letter_file(&reaction->letter, delivery->component, stored, job);
 }
 
 static AzStepResult
