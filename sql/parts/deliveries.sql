@@ -192,9 +192,9 @@ CREATE FUNCTION angzarr._read_held(
 RETURNS TABLE (
     ordinal integer,
     at_position bigint,
-    event_root uuid,
-    event_domain text,
-    event_edition text,
+    root uuid,
+    domain text,
+    edition text,
     divergence bigint,
     sequence bigint,
     created_at timestamptz,

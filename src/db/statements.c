@@ -276,10 +276,8 @@ static const AzStatement statements[AZ_STATEMENT_COUNT] = {
 	},
 	[AZ_STATEMENT_READ_HELD] = {
 		.name = "read_held",
-		.sql = "SELECT ordinal, at_position, event_root, event_domain, "
-		"event_edition, divergence, sequence, created_at, correlation_id, "
-		"type_url, payload, external, ext, depth, state, attempts, "
-		"next_attempt_at FROM angzarr._read_held($1, $2, $3, $4)",
+		.sql = "SELECT " DELIVERY_COLUMNS
+		"FROM angzarr._read_held($1, $2, $3, $4)",
 		.params = "T*U*T*T*",
 		.results = DELIVERY_TYPES
 	},
