@@ -10,6 +10,13 @@
 
 #include "engine/subscription.h"
 
+/* A stream whose next event is to be read from the table of exceptions. */
+typedef struct HeldStream
+{
+	AzSubscription *holder;
+	AzStream   *stream;
+} HeldStream;
+
 /* What one transaction does. */
 typedef struct Work
 {
@@ -20,10 +27,7 @@ typedef struct Work
 	size_t		n_writers;
 	AzExceptionRow *rows;
 	size_t		n_rows;
-	AzSubscription **holders;	/* beside each of these streams */
-	AzStream  **streams;
-	const char **holder_names;
-	AzAggregate *aggregates;
+	HeldStream *streams;
 	size_t		n_streams;
 	AzLogDelivery *held;
 	size_t		n_held;
@@ -43,11 +47,15 @@ static bool add_rows(Work *work, const AzSubscription *subscription,
 					 AzArena *arena);
 static bool plan_held(AzSubscriptions *subscriptions, Work *work,
 					  int64_t now_us);
+static bool add_streams(Work *work, AzSubscription *holder,
+						AzStream *const *streams, size_t count,
+						AzArena *arena);
 static void plan_reads(AzSubscriptions *subscriptions, Work *work);
 static bool has_work(const Work *work);
 static bool run(AzSubscriptions *subscriptions, Work *work, AzError *error);
 static bool run_steps(AzSubscriptions *subscriptions, Work *work,
 					  AzError *error);
+static bool read_held(AzDb *db, Work *work, AzArena *arena, AzError *error);
 static bool apply(AzSubscriptions *subscriptions, Work *work, int64_t now_us);
 static bool apply_held(Work *work, int64_t now_us);
 static bool apply_events(Work *work, int64_t now_us);
@@ -91,22 +99,14 @@ plan(AzSubscriptions *subscriptions, Work *work, int64_t now_us)
 static bool
 allocate(Work *work, size_t count, AzArena *arena)
 {
-	size_t		most = count * AZ_HELD_AT_A_TIME + 1;
-
 	work->refreshed = az_arena_array(arena, count + 1, sizeof(AzSubscription *));
 	work->writers = az_arena_array(arena, count + 1, sizeof(AzSubscription *));
 	work->cursors = az_arena_array(arena, count + 1, sizeof(AzCursorRow));
 	work->readers = az_arena_array(arena, count + 1, sizeof(AzSubscription *));
 	work->ranges = az_arena_array(arena, count + 1, sizeof(AzDeliveryRange));
-	work->holders = az_arena_array(arena, most, sizeof(AzSubscription *));
-	work->streams = az_arena_array(arena, most, sizeof(AzStream *));
-	work->holder_names = az_arena_array(arena, most, sizeof(char *));
-	work->aggregates = az_arena_array(arena, most, sizeof(AzAggregate));
 	return work->refreshed != NULL && work->writers != NULL &&
 		work->cursors != NULL && work->readers != NULL &&
-		work->ranges != NULL && work->holders != NULL &&
-		work->streams != NULL && work->holder_names != NULL &&
-		work->aggregates != NULL;
+		work->ranges != NULL;
 }
 
 static bool
@@ -167,22 +167,41 @@ plan_held(AzSubscriptions *subscriptions, Work *work, int64_t now_us)
 
 	DL_FOREACH2(subscriptions->all, subscription, next)
 	{
-		size_t		first = work->n_streams;
+		AzStream   *wanted[AZ_HELD_AT_A_TIME];
+		size_t		count;
 
 		/* Before a look nothing is written: what is settled is still there. */
 		if (subscription->wants_look ||
 			!az_subscription_may_run(subscription, now_us))
 			continue;
-		work->n_streams += az_window_wants(subscription->window, now_us,
-										   work->streams + first,
-										   AZ_HELD_AT_A_TIME);
-		for (size_t i = first; i < work->n_streams; i++)
-		{
-			work->holders[i] = subscription;
-			work->holder_names[i] = subscription->name;
-			work->aggregates[i] = *az_window_aggregate(work->streams[i]);
-		}
+		count = az_window_wants(subscription->window, now_us, wanted,
+								AZ_HELD_AT_A_TIME);
+		if (!add_streams(work, subscription, wanted, count,
+						 subscriptions->scratch))
+			return false;
 	}
+	return true;
+}
+
+static bool
+add_streams(Work *work, AzSubscription *holder, AzStream *const *streams,
+			size_t count, AzArena *arena)
+{
+	HeldStream *all;
+
+	if (count == 0)
+		return true;
+	all = az_arena_array(arena, work->n_streams + count, sizeof(HeldStream));
+	if (all == NULL)
+		return false;
+	if (work->n_streams > 0)
+		memcpy(all, work->streams, work->n_streams * sizeof(HeldStream));
+	for (size_t i = 0; i < count; i++)
+		all[work->n_streams++] = (HeldStream)
+	{
+		.holder = holder,.stream = streams[i]
+	};
+	work->streams = all;
 	return true;
 }
 
@@ -228,13 +247,29 @@ run_steps(AzSubscriptions *subscriptions, Work *work, AzError *error)
 								   scratch, error) &&
 		az_deliveries_write(db, work->cursors, work->n_writers, work->rows,
 							work->n_rows, scratch, error) &&
-		(work->n_streams == 0 ||
-		 az_deliveries_read_held(db, work->holder_names, work->aggregates,
-								 work->n_streams, &work->held, &work->n_held,
-								 scratch, error)) &&
+		(work->n_streams == 0 || read_held(db, work, scratch, error)) &&
 		(work->n_readers == 0 ||
 		 az_deliveries_read(db, work->ranges, work->n_readers, &work->events,
 							&work->n_events, scratch, error));
+}
+
+static bool
+read_held(AzDb *db, Work *work, AzArena *arena, AzError *error)
+{
+	const char **names = az_arena_array(arena, work->n_streams,
+										sizeof(char *));
+	AzAggregate *aggregates = az_arena_array(arena, work->n_streams,
+											 sizeof(AzAggregate));
+
+	if (names == NULL || aggregates == NULL)
+		return az_error_out_of_memory(error);
+	for (size_t i = 0; i < work->n_streams; i++)
+	{
+		names[i] = work->streams[i].holder->name;
+		aggregates[i] = *az_window_aggregate(work->streams[i].stream);
+	}
+	return az_deliveries_read_held(db, names, aggregates, work->n_streams,
+								   &work->held, &work->n_held, arena, error);
 }
 
 /* It is committed: what was read before the look is thrown away with it. */
@@ -267,8 +302,8 @@ apply_held(Work *work, int64_t now_us)
 
 		if (row < work->n_held && work->held[row].component == i)
 			found = &work->held[row++];
-		if (!az_window_found(work->holders[i]->window, work->streams[i], found,
-							 now_us))
+		if (!az_window_found(work->streams[i].holder->window,
+							 work->streams[i].stream, found, now_us))
 			return false;
 	}
 	return true;
