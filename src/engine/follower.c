@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/log.h"
-
 #define AT_REST (-1)
 #define MAX_PAUSE_MS 250
 #define US_PER_MS INT64_C(1000)
@@ -30,8 +27,6 @@ static bool look(AzFollower *follower, AzLogBatch *batch,
 static bool read_behind(AzFollower *follower, int64_t horizon,
 						AzLogBatch *batch, AzError *error);
 static void plan_next(AzFollower *follower, bool has_holders);
-static void complain(AzFollower *follower, const AzError *error);
-static void look_due(AzTimer *timer);
 
 bool
 az_follower_init(AzFollower *follower, AzDb *db, AzLoop *loop,
@@ -39,12 +34,10 @@ az_follower_init(AzFollower *follower, AzDb *db, AzLoop *loop,
 {
 	memset(follower, 0, sizeof(*follower));
 	follower->db = db;
-	follower->loop = loop;
 	follower->readers = readers;
 	follower->poll_us = poll_us;
 	follower->cursor = AT_REST;
-	follower->timer.due = look_due;
-	follower->timer.owner = follower;
+	az_schedule_init(&follower->schedule, loop, "read the log");
 	follower->scratch = az_arena_create();
 	return follower->scratch != NULL;
 }
@@ -52,8 +45,7 @@ az_follower_init(AzFollower *follower, AzDb *db, AzLoop *loop,
 void
 az_follower_free(AzFollower *follower)
 {
-	if (follower->loop != NULL)
-		az_loop_stop_timer(follower->loop, &follower->timer);
+	az_schedule_stop(&follower->schedule);
 	az_arena_free(follower->scratch);
 	memset(follower, 0, sizeof(*follower));
 }
@@ -63,8 +55,8 @@ az_follower_wants_turn(const AzFollower *follower)
 {
 	if (follower->readers->first == NULL)
 		return follower->cursor != AT_REST;
-	if (follower->is_due || follower->failed)
-		return follower->is_due;
+	if (follower->schedule.is_due || follower->schedule.has_failed)
+		return follower->schedule.is_due;
 	return follower->cursor == AT_REST || follower->readers->asked ||
 		follower->cursor < follower->horizon ||
 		follower->seen != az_db_log_generation(follower->db);
@@ -86,10 +78,10 @@ az_follower_turn(AzFollower *follower)
 	}
 	/* Before the look: what is told from now on makes us look again. */
 	follower->seen = az_db_log_generation(follower->db);
-	follower->is_due = false;
+	follower->schedule.is_due = false;
 	if (look(follower, &batch, &horizon, &error))
 	{
-		follower->failed = false;
+		follower->schedule.has_failed = false;
 		follower->readers->asked = false;
 		follower->cursor = batch.up_to;
 		follower->horizon = batch.horizon;
@@ -97,19 +89,20 @@ az_follower_turn(AzFollower *follower)
 		az_readers_tell(follower->readers, &batch);
 	}
 	else
-		complain(follower, &error);
+		az_schedule_failed(&follower->schedule, &error,
+						   MAX_PAUSE_MS * US_PER_MS);
 	az_arena_reset(follower->scratch);
 }
 
 static void
 rest(AzFollower *follower)
 {
-	az_loop_stop_timer(follower->loop, &follower->timer);
+	az_schedule_stop(&follower->schedule);
 	follower->cursor = AT_REST;
 	follower->horizon = 0;
 	follower->pause_ms = 0;
-	follower->is_due = false;
-	follower->failed = false;
+	follower->schedule.is_due = false;
+	follower->schedule.has_failed = false;
 	follower->readers->asked = false;
 }
 
@@ -164,26 +157,5 @@ plan_next(AzFollower *follower, bool has_holders)
 		follower->pause_ms = MAX_PAUSE_MS;
 	if (has_holders && follower->pause_ms * US_PER_MS < wait_us)
 		wait_us = follower->pause_ms * US_PER_MS;
-	az_loop_start_timer(follower->loop, &follower->timer,
-						az_clock_monotonic_us() + wait_us);
-}
-
-/* Once, until it goes well again. */
-static void
-complain(AzFollower *follower, const AzError *error)
-{
-	if (!follower->failed)
-		az_log(AZ_LOG_WARNING, "could not read the log, trying again: %s",
-			   error->message);
-	follower->failed = true;
-	az_loop_start_timer(follower->loop, &follower->timer,
-						az_clock_monotonic_us() + MAX_PAUSE_MS * US_PER_MS);
-}
-
-static void
-look_due(AzTimer *timer)
-{
-	AzFollower *follower = timer->owner;
-
-	follower->is_due = true;
+	az_schedule_wait(&follower->schedule, wait_us);
 }

@@ -11,23 +11,20 @@
 #ifndef AZ_ENGINE_FOLLOWER_H
 #define AZ_ENGINE_FOLLOWER_H
 
-#include "net/loop.h"
+#include "engine/schedule.h"
 #include "pipeline/readers.h"
 
 typedef struct AzFollower
 {
 	AzDb	   *db;
-	AzLoop	   *loop;
 	AzReaders  *readers;
 	AzArena    *scratch;		/* emptied after each look */
-	AzTimer		timer;			/* the next look without a word */
+	AzSchedule	schedule;
 	int64_t		poll_us;		/* a look at least so often */
 	int64_t		cursor;			/* all up to here is told; -1 = at rest */
 	int64_t		horizon;		/* of the last look */
 	uint64_t	seen;			/* generation of the log before that */
 	int			pause_ms;		/* before the next look; 0 = nobody is open */
-	bool		is_due;
-	bool		failed;			/* the last look: the timer says when again */
 } AzFollower;
 
 /* False when memory is out. */

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "pipeline/obligation.h"
 #include "store/deliveries.h"
 #include "store/outbox.h"
@@ -28,9 +27,6 @@ static void start_due(AzOutbox *outbox, const AzOutboxPage *page);
 static bool start(AzOutbox *outbox, const AzOutboxEntry *entry,
 				  AzError *error);
 static void attempt_done(AzJob *job);
-static void wait_for(AzOutbox *outbox, int64_t wait_us);
-static void complain(AzOutbox *outbox, const AzError *error);
-static void look_due(AzTimer *timer);
 
 bool
 az_outbox_init(AzOutbox *outbox, AzDb *db, AzJobs *jobs, int64_t poll_us)
@@ -39,9 +35,8 @@ az_outbox_init(AzOutbox *outbox, AzDb *db, AzJobs *jobs, int64_t poll_us)
 	outbox->db = db;
 	outbox->jobs = jobs;
 	outbox->poll_us = poll_us;
-	outbox->timer.due = look_due;
-	outbox->timer.owner = outbox;
-	outbox->is_due = true;
+	az_schedule_init(&outbox->schedule, jobs->loop, "work on the outbox");
+	outbox->schedule.is_due = true;
 	outbox->scratch = az_arena_create();
 	return outbox->scratch != NULL;
 }
@@ -59,7 +54,7 @@ void
 az_outbox_stop(AzOutbox *outbox)
 {
 	outbox->is_stopped = true;
-	az_loop_stop_timer(outbox->jobs->loop, &outbox->timer);
+	az_schedule_stop(&outbox->schedule);
 	while (outbox->n_running > 0)
 		az_job_cancel(outbox->running[--outbox->n_running]);
 }
@@ -81,15 +76,16 @@ az_outbox_wants_turn(const AzOutbox *outbox)
 		return false;
 	if (!outbox->has_lease)
 		return wants_lease(outbox);
-	return outbox->is_due || (outbox->jobs->outbox_news && !outbox->failed);
+	return outbox->schedule.is_due ||
+		(outbox->jobs->outbox_news && !outbox->schedule.has_failed);
 }
 
 /* It may be free since the components were last read. */
 static bool
 wants_lease(const AzOutbox *outbox)
 {
-	return outbox->failed ? outbox->is_due : outbox->lease_version !=
-		az_catalog_version(outbox->jobs->catalog);
+	return outbox->schedule.has_failed ? outbox->schedule.is_due :
+		outbox->lease_version != az_catalog_version(outbox->jobs->catalog);
 }
 
 void
@@ -106,15 +102,15 @@ az_outbox_turn(AzOutbox *outbox)
 		return;
 	/* Before the look: what is recorded from now on makes us look again. */
 	outbox->jobs->outbox_news = false;
-	outbox->is_due = false;
+	outbox->schedule.is_due = false;
 	if (look(outbox, &page, &error))
 	{
-		outbox->failed = false;
+		outbox->schedule.has_failed = false;
 		if (outbox->has_lease)
 			start_due(outbox, &page);
 	}
 	else
-		complain(outbox, &error);
+		az_schedule_failed(&outbox->schedule, &error, RETRY_US);
 	az_arena_reset(outbox->scratch);
 }
 
@@ -167,11 +163,11 @@ start_due(AzOutbox *outbox, const AzOutboxPage *page)
 		}
 		if (!start(outbox, entry, &error))
 		{
-			complain(outbox, &error);
+			az_schedule_failed(&outbox->schedule, &error, RETRY_US);
 			return;
 		}
 	}
-	wait_for(outbox, wait_us);
+	az_schedule_wait(&outbox->schedule, wait_us);
 }
 
 static bool
@@ -203,35 +199,7 @@ attempt_done(AzJob *job)
 	outbox->running[i] = outbox->running[outbox->n_running];
 	outbox->ids[i] = outbox->ids[outbox->n_running];
 	if (job->error.code != AZ_OK)
-		complain(outbox, &job->error);
-	else if (!outbox->failed)
-		outbox->is_due = true;
-}
-
-static void
-wait_for(AzOutbox *outbox, int64_t wait_us)
-{
-	az_loop_start_timer(outbox->jobs->loop, &outbox->timer,
-						az_clock_monotonic_us() + wait_us);
-}
-
-/* Once, until it goes well again. */
-static void
-complain(AzOutbox *outbox, const AzError *error)
-{
-	if (!outbox->failed)
-		az_log(AZ_LOG_WARNING,
-			   "could not work on the outbox, trying again: %s",
-			   error->message);
-	outbox->failed = true;
-	outbox->is_due = false;
-	wait_for(outbox, RETRY_US);
-}
-
-static void
-look_due(AzTimer *timer)
-{
-	AzOutbox   *outbox = timer->owner;
-
-	outbox->is_due = true;
+		az_schedule_failed(&outbox->schedule, &job->error, RETRY_US);
+	else if (!outbox->schedule.has_failed)
+		outbox->schedule.is_due = true;
 }

@@ -12,7 +12,7 @@
 #ifndef AZ_ENGINE_OUTBOX_H
 #define AZ_ENGINE_OUTBOX_H
 
-#include "net/loop.h"
+#include "engine/schedule.h"
 #include "pipeline/job.h"
 
 #define AZ_OUTBOX_BUSY 16
@@ -22,16 +22,13 @@ typedef struct AzOutbox
 	AzDb	   *db;
 	AzJobs	   *jobs;
 	AzArena    *scratch;		/* emptied after each look */
-	AzTimer		timer;			/* the next look without a word */
+	AzSchedule	schedule;
 	int64_t		poll_us;		/* a look at least so often */
 	AzJob	   *running[AZ_OUTBOX_BUSY];
 	int64_t		ids[AZ_OUTBOX_BUSY];	/* of their rows */
 	size_t		n_running;
 	uint64_t	lease_version;	/* of the catalog, when it was asked for */
 	bool		has_lease;
-	bool		is_due;
-	bool		failed;			/* the last look or attempt: the timer says
-								 * when again */
 	bool		is_stopped;
 } AzOutbox;
 

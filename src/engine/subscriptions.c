@@ -9,7 +9,6 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "engine/exchange.h"
 #include "engine/subscription.h"
 
@@ -18,15 +17,15 @@
 static void take_horizon(AzReader *reader, const AzLogBatch *batch);
 static bool is_settled(void *deliverer, const char *component,
 					   const AzAggregate *aggregate, int64_t position);
-static void timer_due(AzTimer *timer);
 static bool is_stale(const AzSubscriptions *subscriptions);
+static bool take_turn(AzSubscriptions *subscriptions, int64_t now_us,
+					  AzError *error);
 static bool sync_with_catalog(AzSubscriptions *subscriptions);
 static AzSubscription *find(const AzSubscriptions *subscriptions,
 							const char *name);
 static void close_gone(AzSubscriptions *subscriptions);
-static void complain(AzSubscriptions *subscriptions, const AzError *error);
 static void deliver(AzSubscriptions *subscriptions, int64_t now_us);
-static void plan_timer(AzSubscriptions *subscriptions, int64_t now_us);
+static bool plan_next(AzSubscriptions *subscriptions, int64_t now_us);
 
 bool
 az_subscriptions_init(AzSubscriptions *subscriptions, AzDb *db, AzJobs *jobs)
@@ -34,8 +33,8 @@ az_subscriptions_init(AzSubscriptions *subscriptions, AzDb *db, AzJobs *jobs)
 	memset(subscriptions, 0, sizeof(*subscriptions));
 	subscriptions->db = db;
 	subscriptions->jobs = jobs;
-	subscriptions->timer.due = timer_due;
-	subscriptions->timer.owner = subscriptions;
+	az_schedule_init(&subscriptions->schedule, jobs->loop,
+					 "read or write the subscriptions");
 	subscriptions->reader.only_horizon = true;
 	subscriptions->reader.take = take_horizon;
 	subscriptions->reader.owner = subscriptions;
@@ -56,7 +55,7 @@ az_subscriptions_free(AzSubscriptions *subscriptions)
 	DL_FOREACH_SAFE2(subscriptions->all, subscription, next, next)
 		az_subscription_free(subscription);
 	az_readers_remove(&subscriptions->jobs->readers, &subscriptions->reader);
-	az_loop_stop_timer(subscriptions->jobs->loop, &subscriptions->timer);
+	az_schedule_stop(&subscriptions->schedule);
 	az_arena_free(subscriptions->scratch);
 	memset(subscriptions, 0, sizeof(*subscriptions));
 }
@@ -64,9 +63,9 @@ az_subscriptions_free(AzSubscriptions *subscriptions)
 bool
 az_subscriptions_want_turn(const AzSubscriptions *subscriptions)
 {
-	if (subscriptions->has_failed)
-		return subscriptions->is_due;
-	return subscriptions->is_due || subscriptions->has_moved ||
+	if (subscriptions->schedule.has_failed)
+		return subscriptions->schedule.is_due;
+	return subscriptions->schedule.is_due || subscriptions->has_moved ||
 		(is_stale(subscriptions) && !subscriptions->is_stopping);
 }
 
@@ -78,30 +77,32 @@ az_subscriptions_turn(AzSubscriptions *subscriptions)
 
 	if (!az_subscriptions_want_turn(subscriptions))
 		return;
-	subscriptions->is_due = false;
+	subscriptions->schedule.is_due = false;
 	subscriptions->has_moved = false;
-	subscriptions->has_failed = false;
-	if (!sync_with_catalog(subscriptions))
-	{
-		az_error_out_of_memory(&error);
-		complain(subscriptions, &error);
-	}
-	else if (!az_exchange_run(subscriptions, now_us, &error))
-		complain(subscriptions, &error);
-	else if (!subscriptions->is_stopping)
-		deliver(subscriptions, now_us);
+	if (take_turn(subscriptions, now_us, &error))
+		subscriptions->schedule.has_failed = false;
+	else
+		az_schedule_failed(&subscriptions->schedule, &error, RETRY_US);
 	az_arena_reset(subscriptions->scratch);
-	if (subscriptions->has_failed)
-		return;
-	subscriptions->has_complained = false;
-	plan_timer(subscriptions, now_us);
+}
+
+static bool
+take_turn(AzSubscriptions *subscriptions, int64_t now_us, AzError *error)
+{
+	if (!sync_with_catalog(subscriptions))
+		return az_error_out_of_memory(error);
+	if (!az_exchange_run(subscriptions, now_us, error))
+		return false;
+	if (!subscriptions->is_stopping)
+		deliver(subscriptions, now_us);
+	return plan_next(subscriptions, now_us) || az_error_out_of_memory(error);
 }
 
 void
 az_subscriptions_stop(AzSubscriptions *subscriptions)
 {
 	subscriptions->is_stopping = true;
-	subscriptions->is_due = true;
+	subscriptions->schedule.is_due = true;
 }
 
 bool
@@ -129,7 +130,7 @@ az_subscriptions_are_stopped(const AzSubscriptions *subscriptions)
 	DL_FOREACH2(subscriptions->all, subscription, next)
 		if (az_subscription_is_busy(subscription) ||
 			(az_subscription_has_news(subscription) &&
-			 !subscriptions->has_failed))
+			 !subscriptions->schedule.has_failed))
 		return false;
 	return true;
 }
@@ -159,14 +160,6 @@ is_settled(void *deliverer, const char *component,
 
 	az_arena_free(scratch);
 	return is_so;
-}
-
-static void
-timer_due(AzTimer *timer)
-{
-	AzSubscriptions *subscriptions = timer->owner;
-
-	subscriptions->is_due = true;
 }
 
 static bool
@@ -246,19 +239,6 @@ close_gone(AzSubscriptions *subscriptions)
 	}
 }
 
-/* Once, until it goes well again. */
-static void
-complain(AzSubscriptions *subscriptions, const AzError *error)
-{
-	if (!subscriptions->has_complained)
-		az_log(AZ_LOG_WARNING, "could not read or write the subscriptions, trying again: %s",
-			   error->message);
-	subscriptions->has_failed = true;
-	subscriptions->has_complained = true;
-	az_loop_start_timer(subscriptions->jobs->loop, &subscriptions->timer,
-						az_clock_monotonic_us() + RETRY_US);
-}
-
 /* ---- deliveries ---- */
 
 static void
@@ -271,12 +251,11 @@ deliver(AzSubscriptions *subscriptions, int64_t now_us)
 		az_subscription_deliver(subscription, now_us);
 }
 
-static void
-plan_timer(AzSubscriptions *subscriptions, int64_t now_us)
+static bool
+plan_next(AzSubscriptions *subscriptions, int64_t now_us)
 {
 	AzSubscription *subscription;
 	int64_t		due_us = INT64_MAX;
-	AzError		error = {0};
 
 	DL_FOREACH2(subscriptions->all, subscription, next)
 	{
@@ -285,14 +264,5 @@ plan_timer(AzSubscriptions *subscriptions, int64_t now_us)
 		if (next_us < due_us)
 			due_us = next_us;
 	}
-	if (due_us == INT64_MAX)
-		az_loop_stop_timer(subscriptions->jobs->loop, &subscriptions->timer);
-	else if (!az_loop_start_timer(subscriptions->jobs->loop,
-								  &subscriptions->timer,
-								  az_clock_monotonic_us() +
-								  (due_us > now_us ? due_us - now_us : 0)))
-	{
-		az_error_out_of_memory(&error);
-		complain(subscriptions, &error);
-	}
+	return az_schedule_wait_until(&subscriptions->schedule, due_us, now_us);
 }

@@ -9,6 +9,7 @@
 #ifndef AZ_ENGINE_SUBSCRIPTIONS_H
 #define AZ_ENGINE_SUBSCRIPTIONS_H
 
+#include "engine/schedule.h"
 #include "engine/window.h"
 #include "pipeline/job.h"
 
@@ -20,16 +21,12 @@ typedef struct AzSubscriptions
 	AzJobs	   *jobs;
 	AzArena    *scratch;		/* emptied after each turn */
 	AzReader	reader;			/* of the horizon */
-	AzTimer		timer;			/* something is due */
+	AzSchedule	schedule;
 	AzSubscription *all;
 	int64_t		horizon;
 	uint64_t	version;		/* of the catalog, when last refreshed */
 	uint64_t	looks;			/* rises when leases and pauses were looked at */
-	bool		is_due;			/* the timer says so */
 	bool		has_moved;		/* a delivery ended, or there is more to read */
-	bool		has_failed;		/* the last transaction: the timer says when
-								 * again */
-	bool		has_complained; /* of that */
 	bool		is_stopping;	/* nothing is begun any more */
 } AzSubscriptions;
 

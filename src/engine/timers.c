@@ -10,7 +10,6 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "engine/firings.h"
 
 #define RETRY_US INT64_C(250000)
@@ -28,18 +27,17 @@ typedef struct Work
 	size_t		n_entries;
 } Work;
 
-static void timer_due(AzTimer *timer);
 static bool is_stale(const AzTimers *timers);
+static bool take_turn(AzTimers *timers, int64_t now_us, AzError *error);
 static bool sync_with_catalog(AzTimers *timers);
 static AzFirings *find(const AzTimers *timers, const char *name);
 static void close_gone(AzTimers *timers);
 static void look_at_set(AzTimers *timers);
 static bool plan(AzTimers *timers, Work *work, int64_t now_us);
-static bool run(AzTimers *timers, Work *work);
+static bool run(AzTimers *timers, Work *work, AzError *error);
 static bool run_steps(AzTimers *timers, Work *work, AzError *error);
 static bool apply(AzTimers *timers, const Work *work, int64_t now_us);
-static void complain(AzTimers *timers, const AzError *error);
-static void plan_timer(AzTimers *timers, int64_t now_us);
+static bool plan_next(AzTimers *timers, int64_t now_us);
 
 bool
 az_timers_init(AzTimers *timers, AzDb *db, AzJobs *jobs,
@@ -49,8 +47,8 @@ az_timers_init(AzTimers *timers, AzDb *db, AzJobs *jobs,
 	timers->db = db;
 	timers->jobs = jobs;
 	timers->subscriptions = subscriptions;
-	timers->timer.due = timer_due;
-	timers->timer.owner = timers;
+	az_schedule_init(&timers->schedule, jobs->loop,
+					 "read or write the timers");
 	timers->scratch = az_arena_create();
 	return timers->scratch != NULL;
 }
@@ -65,7 +63,7 @@ az_timers_free(AzTimers *timers)
 		return;
 	DL_FOREACH_SAFE2(timers->all, firings, next, next)
 		az_firings_free(firings);
-	az_loop_stop_timer(timers->jobs->loop, &timers->timer);
+	az_schedule_stop(&timers->schedule);
 	az_arena_free(timers->scratch);
 	memset(timers, 0, sizeof(*timers));
 }
@@ -73,9 +71,9 @@ az_timers_free(AzTimers *timers)
 bool
 az_timers_want_turn(const AzTimers *timers)
 {
-	if (timers->has_failed)
-		return timers->is_due;
-	return timers->is_due || timers->has_moved ||
+	if (timers->schedule.has_failed)
+		return timers->schedule.is_due;
+	return timers->schedule.is_due || timers->has_moved ||
 		(!timers->is_stopping &&
 		 (is_stale(timers) || timers->jobs->timer_due_us != INT64_MAX));
 }
@@ -84,37 +82,44 @@ void
 az_timers_turn(AzTimers *timers)
 {
 	int64_t		now_us = az_clock_wall_us();
-	Work		work = {0};
-	AzFirings  *firings;
+	AzError		error = {0};
 
 	if (!az_timers_want_turn(timers))
 		return;
-	timers->is_due = false;
+	timers->schedule.is_due = false;
 	timers->has_moved = false;
-	timers->has_failed = false;
+	if (take_turn(timers, now_us, &error))
+		timers->schedule.has_failed = false;
+	else
+		az_schedule_failed(&timers->schedule, &error, RETRY_US);
+	az_arena_reset(timers->scratch);
+}
+
+static bool
+take_turn(AzTimers *timers, int64_t now_us, AzError *error)
+{
+	Work		work = {0};
+	AzFirings  *firings;
+	bool		is_fine;
+
 	look_at_set(timers);
 	if (!sync_with_catalog(timers) || !plan(timers, &work, now_us))
-		complain(timers, NULL);
-	else if (work.n_settled + work.n_readers == 0 || run(timers, &work))
-	{
-		if (!apply(timers, &work, now_us))
-			complain(timers, NULL);
-		DL_FOREACH2(timers->all, firings, next)
-			if (!timers->is_stopping)
-			az_firings_deliver(firings, now_us);
-	}
-	az_arena_reset(timers->scratch);
-	if (timers->has_failed)
-		return;
-	timers->has_complained = false;
-	plan_timer(timers, now_us);
+		return az_error_out_of_memory(error);
+	if (work.n_settled + work.n_readers > 0 && !run(timers, &work, error))
+		return false;
+	is_fine = apply(timers, &work, now_us);
+	DL_FOREACH2(timers->all, firings, next)
+		if (!timers->is_stopping)
+		az_firings_deliver(firings, now_us);
+	return (is_fine && plan_next(timers, now_us)) ||
+		az_error_out_of_memory(error);
 }
 
 void
 az_timers_stop(AzTimers *timers)
 {
 	timers->is_stopping = true;
-	timers->is_due = true;
+	timers->schedule.is_due = true;
 }
 
 /* A database that does not take what is settled is not waited for. */
@@ -125,17 +130,9 @@ az_timers_are_stopped(const AzTimers *timers)
 
 	DL_FOREACH2(timers->all, firings, next)
 		if (firings->n_running > 0 ||
-			(firings->n_settled > 0 && !timers->has_failed))
+			(firings->n_settled > 0 && !timers->schedule.has_failed))
 		return false;
 	return true;
-}
-
-static void
-timer_due(AzTimer *timer)
-{
-	AzTimers   *timers = timer->owner;
-
-	timers->is_due = true;
 }
 
 /* Somebody's lease, pause or registration may have changed since. */
@@ -261,17 +258,13 @@ plan(AzTimers *timers, Work *work, int64_t now_us)
 }
 
 static bool
-run(AzTimers *timers, Work *work)
+run(AzTimers *timers, Work *work, AzError *error)
 {
 	AzDb	   *db = timers->db;
 	AzArena    *scratch = timers->scratch;
-	AzError		error = {0};
 
-	if (az_db_begin(db, scratch, &error) &&
-		az_db_end(db, run_steps(timers, work, &error), scratch, &error))
-		return true;
-	complain(timers, &error);
-	return false;
+	return az_db_begin(db, scratch, error) &&
+		az_db_end(db, run_steps(timers, work, error), scratch, error);
 }
 
 static bool
@@ -312,21 +305,8 @@ apply(AzTimers *timers, const Work *work, int64_t now_us)
 	return is_fine;
 }
 
-/* Once, until it goes well again; NULL: memory is out. */
-static void
-complain(AzTimers *timers, const AzError *error)
-{
-	if (!timers->has_complained)
-		az_log(AZ_LOG_WARNING, "could not read or write the timers, trying again: %s",
-			   error != NULL ? error->message : "out of memory");
-	timers->has_failed = true;
-	timers->has_complained = true;
-	az_loop_start_timer(timers->jobs->loop, &timers->timer,
-						az_clock_monotonic_us() + RETRY_US);
-}
-
-static void
-plan_timer(AzTimers *timers, int64_t now_us)
+static bool
+plan_next(AzTimers *timers, int64_t now_us)
 {
 	AzFirings  *firings;
 	int64_t		due_us = INT64_MAX;
@@ -339,10 +319,5 @@ plan_timer(AzTimers *timers, int64_t now_us)
 		if (next_us < due_us)
 			due_us = next_us;
 	}
-	if (due_us == INT64_MAX)
-		az_loop_stop_timer(timers->jobs->loop, &timers->timer);
-	else if (!az_loop_start_timer(timers->jobs->loop, &timers->timer,
-								  az_clock_monotonic_us() +
-								  (due_us > now_us ? due_us - now_us : 0)))
-		complain(timers, NULL);
+	return az_schedule_wait_until(&timers->schedule, due_us, now_us);
 }

@@ -19,14 +19,10 @@ typedef struct AzTimers
 	AzJobs	   *jobs;
 	const AzSubscriptions *subscriptions;
 	AzArena    *scratch;		/* emptied after each turn */
-	AzTimer		timer;			/* something is due */
+	AzSchedule	schedule;
 	AzFirings  *all;			/* of each process manager */
 	uint64_t	looks;			/* of the subscriptions, when last read */
-	bool		is_due;			/* the timer says so */
 	bool		has_moved;		/* a delivery ended, or there is more to read */
-	bool		has_failed;		/* the last transaction: the timer says when
-								 * again */
-	bool		has_complained; /* of that */
 	bool		is_stopping;	/* nothing is begun any more */
 } AzTimers;
 
