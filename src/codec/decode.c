@@ -116,7 +116,7 @@ void *
 az_message_copy(const void *message, AzArena *arena, AzError *error)
 {
 	const ProtobufCMessage *base = message;
-	AzBytes		bytes;
+	AzBytes		bytes = {0};
 
 	if (!az_encode(message, arena, &bytes, error))
 		return NULL;
