@@ -4,15 +4,15 @@ extern "C"
 #include "descriptor/json.h"
 }
 #include "descriptor/json_forms.hpp"
+#include "descriptor/json_number.hpp"
 #include "descriptor/json_path.hpp"
 #include "descriptor/json_text.hpp"
+#include "descriptor/json_values.hpp"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -58,21 +58,6 @@ private:
 	void		set(pb::Message *message, const Field *field,
 					const Json &value, int depth);
 	const Field *find(const pb::Descriptor *type, const std::string &name);
-	int64_t		integer(const Json &value, int64_t least, uint64_t most) const;
-	uint64_t	unsigned_integer(const Json &value, uint64_t most) const;
-	double		real(const Json &value, bool is_float) const;
-	bool		boolean(const Json &value) const;
-	const std::string &text(const Json &value) const;
-	std::string bytes(const Json &value) const;
-	int			enum_number(const pb::Message &message, const Field *field,
-							const Json &value) const;
-	[[noreturn]] void
-	fail_as(const char *wanted, const Json &value) const
-	{
-		path.fail(std::string("it must be ") + wanted + ", not " +
-				  describe(value));
-	}
-
 	const AzTypes *types;
 	Path		path;
 	std::unordered_map<const pb::Descriptor *, Names> names;
@@ -198,7 +183,7 @@ Parser::fill_fields(pb::Message *message, const Json &value, bool is_any,
 		path.fail("it is nested more than " +
 				  std::to_string(AZ_JSON_MAX_DEPTH) + " deep");
 	if (value.kind != Kind::OBJECT)
-		fail_as("an object", value);
+		fail_as(path, "an object", value);
 	for (size_t i = 0; i < value.items.size(); i++)
 	{
 		if (is_any && value.names[i] == "@type")
@@ -273,7 +258,7 @@ Parser::fill_list(pb::Message *message, const Field *field, const Json &value,
 				  int depth)
 {
 	if (value.kind != Kind::ARRAY)
-		fail_as("an array", value);
+		fail_as(path, "an array", value);
 	for (size_t i = 0; i < value.items.size(); i++)
 	{
 		Path::Step	step(&path, nullptr, (int) i);
@@ -291,7 +276,7 @@ Parser::fill_map(pb::Message *message, const Field *field, const Json &value,
 	Json		key;
 
 	if (value.kind != Kind::OBJECT)
-		fail_as("an object", value);
+		fail_as(path, "an object", value);
 	for (size_t i : in_order_of_keys(value, key_field))
 	{
 		Path::Step	step(&path, &value.names[i]);
@@ -321,32 +306,32 @@ Parser::set(pb::Message *message, const Field *field, const Json &value,
 	switch (field->cpp_type())
 	{
 		case Field::CPPTYPE_INT32:
-			SET(Int32, (int32_t) integer(value, INT32_MIN, INT32_MAX));
+			SET(Int32, (int32_t) integer(path, value, INT32_MIN, INT32_MAX));
 			break;
 		case Field::CPPTYPE_INT64:
-			SET(Int64, integer(value, INT64_MIN, INT64_MAX));
+			SET(Int64, integer(path, value, INT64_MIN, INT64_MAX));
 			break;
 		case Field::CPPTYPE_UINT32:
-			SET(UInt32, (uint32_t) unsigned_integer(value, UINT32_MAX));
+			SET(UInt32, (uint32_t) unsigned_integer(path, value, UINT32_MAX));
 			break;
 		case Field::CPPTYPE_UINT64:
-			SET(UInt64, unsigned_integer(value, UINT64_MAX));
+			SET(UInt64, unsigned_integer(path, value, UINT64_MAX));
 			break;
 		case Field::CPPTYPE_DOUBLE:
-			SET(Double, real(value, false));
+			SET(Double, real(path, value, false));
 			break;
 		case Field::CPPTYPE_FLOAT:
-			SET(Float, (float) real(value, true));
+			SET(Float, (float) real(path, value, true));
 			break;
 		case Field::CPPTYPE_BOOL:
-			SET(Bool, boolean(value));
+			SET(Bool, boolean(path, value));
 			break;
 		case Field::CPPTYPE_ENUM:
-			SET(EnumValue, enum_number(*message, field, value));
+			SET(EnumValue, enum_number(path, *message, field, value));
 			break;
 		case Field::CPPTYPE_STRING:
-			SET(String, field->type() == Field::TYPE_BYTES ? bytes(value) :
-				text(value));
+			SET(String, field->type() == Field::TYPE_BYTES ?
+				bytes(path, value) : text(path, value));
 			break;
 		case Field::CPPTYPE_MESSAGE:
 			fill(field->is_repeated() ? reflection->AddMessage(message, field) :
@@ -354,107 +339,6 @@ Parser::set(pb::Message *message, const Field *field, const Json &value,
 			break;
 	}
 #undef SET
-}
-
-/* Whole numbers may be strings, as those of 64 bits are. */
-int64_t
-Parser::integer(const Json &value, int64_t least, uint64_t most) const
-{
-	bool		is_negative;
-	uint64_t	magnitude;
-
-	if ((value.kind != Kind::NUMBER && value.kind != Kind::STRING) ||
-		!whole_number(value.text, &is_negative, &magnitude) ||
-		magnitude > (is_negative ? (uint64_t) -(least + 1) + 1 : most))
-		path.fail("it must be a whole number from " + std::to_string(least) +
-				  " to " + std::to_string(most) + ", not " + describe(value));
-	return is_negative ? (int64_t) (0 - magnitude) : (int64_t) magnitude;
-}
-
-uint64_t
-Parser::unsigned_integer(const Json &value, uint64_t most) const
-{
-	bool		is_negative;
-	uint64_t	magnitude;
-
-	if ((value.kind != Kind::NUMBER && value.kind != Kind::STRING) ||
-		!whole_number(value.text, &is_negative, &magnitude) ||
-		magnitude > (is_negative ? 0 : most))
-		path.fail("it must be a whole number from 0 to " +
-				  std::to_string(most) + ", not " + describe(value));
-	return magnitude;
-}
-
-double
-Parser::real(const Json &value, bool is_float) const
-{
-	double		number;
-
-	if (value.kind == Kind::STRING && value.text == "NaN")
-		return NAN;
-	if (value.kind == Kind::STRING && value.text == "Infinity")
-		return INFINITY;
-	if (value.kind == Kind::STRING && value.text == "-Infinity")
-		return -INFINITY;
-	if ((value.kind != Kind::NUMBER && value.kind != Kind::STRING) ||
-		!is_number(value.text))
-		fail_as("a number, \"NaN\", \"Infinity\" or \"-Infinity\"", value);
-	number = is_float ? std::strtof(value.text.c_str(), nullptr) :
-		std::strtod(value.text.c_str(), nullptr);
-	if (std::isinf(number))
-		fail_as(is_float ? "a number of 32 bits" : "a number of 64 bits",
-				value);
-	return number;
-}
-
-bool
-Parser::boolean(const Json &value) const
-{
-	if (value.kind != Kind::YES && value.kind != Kind::NO)
-		fail_as("true or false", value);
-	return value.kind == Kind::YES;
-}
-
-const std::string &
-Parser::text(const Json &value) const
-{
-	if (value.kind != Kind::STRING)
-		fail_as("a string", value);
-	return value.text;
-}
-
-std::string
-Parser::bytes(const Json &value) const
-{
-	std::string decoded;
-
-	if (value.kind != Kind::STRING || !bytes_of_base64(value.text, &decoded))
-		fail_as("a string in base64", value);
-	return decoded;
-}
-
-int
-Parser::enum_number(const pb::Message &message, const Field *field,
-					const Json &value) const
-{
-	const pb::EnumDescriptor *type = field->enum_type();
-	const pb::EnumValueDescriptor *found;
-	int			number;
-
-	if (value.kind == Kind::NOTHING && is_null_value(field))
-		return 0;
-	if (value.kind == Kind::STRING &&
-		(found = type->FindValueByName(value.text)) != nullptr)
-		return found->number();
-	if (value.kind != Kind::NUMBER)
-		path.fail("it must be a name or number of enum \"" +
-				  type->full_name() + "\", not " + describe(value));
-	number = (int) integer(value, INT32_MIN, INT32_MAX);
-	if (type->FindValueByNumber(number) == nullptr &&
-		!message.GetReflection()->SupportsUnknownEnumValues())
-		path.fail("enum \"" + type->full_name() + "\" has no number " +
-				  std::to_string(number));
-	return number;
 }
 
 void
@@ -465,10 +349,10 @@ Parser::fill_instant(pb::Message *message, const Json &value, Form form)
 
 	if (form == Form::TIMESTAMP && (value.kind != Kind::STRING ||
 									!read_timestamp(value.text, &instant)))
-		fail_as("a time like \"2026-01-31T12:00:00.5Z\"", value);
+		fail_as(path, "a time like \"2026-01-31T12:00:00.5Z\"", value);
 	if (form == Form::DURATION && (value.kind != Kind::STRING ||
 								   !read_duration(value.text, &instant)))
-		fail_as("a duration like \"1.5s\"", value);
+		fail_as(path, "a duration like \"1.5s\"", value);
 	reflection->SetInt64(message, field_of(message, 1), instant.seconds);
 	reflection->SetInt32(message, field_of(message, 2), instant.nanos);
 }
@@ -479,7 +363,7 @@ Parser::fill_mask(pb::Message *message, const Json &value)
 	size_t		at = 0;
 
 	if (value.kind != Kind::STRING)
-		fail_as("a string of paths", value);
+		fail_as(path, "a string of paths", value);
 	while (at < value.text.size())
 	{
 		const size_t comma = std::min(value.text.find(',', at),
@@ -487,7 +371,7 @@ Parser::fill_mask(pb::Message *message, const Json &value)
 		std::string snake;
 
 		if (!snake_path(value.text.substr(at, comma - at), &snake))
-			fail_as("paths in lowerCamelCase", value);
+			fail_as(path, "paths in lowerCamelCase", value);
 		message->GetReflection()->AddString(message, field_of(message, 1),
 											snake);
 		at = comma + 1;
@@ -514,7 +398,7 @@ Parser::fill_any(pb::Message *message, const Json &value, int depth)
 	const Json *url;
 
 	if (value.kind != Kind::OBJECT)
-		fail_as("an object", value);
+		fail_as(path, "an object", value);
 	if (value.items.empty())
 		return;
 	url = value.find("@type");
@@ -542,7 +426,8 @@ Parser::bytes_of_any(const std::string &url, const Json &value, int depth)
 		path.fail("an Any of \"" + type_of_url(url) +
 				  "\" must have \"@type\" and \"" +
 				  (type == nullptr ? "value_b64" : "value") + "\" only");
-	return type == nullptr ? bytes(*held) : parse(type, *held, nullptr, depth);
+	return type == nullptr ? bytes(path, *held) :
+		parse(type, *held, nullptr, depth);
 }
 
 bool

@@ -6,6 +6,7 @@ extern "C"
 }
 #include "descriptor/json_forms.hpp"
 #include "descriptor/json_path.hpp"
+#include "descriptor/json_number.hpp"
 #include "descriptor/json_text.hpp"
 
 #include <cmath>

@@ -1,13 +1,15 @@
 /* JSON as text: values read from it, strings and base64 both ways. */
 #include "descriptor/json_text.hpp"
+#include "descriptor/json_number.hpp"
 
 extern "C"
 {
 #include "codec/utf8.h"
+#include "wire/text.h"
 }
 
+#include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 
 namespace az_descriptor
@@ -258,77 +260,6 @@ private:
 	const char *end;
 };
 
-/* Digits from "at" on; false when there is none. */
-bool
-skip_digits(const std::string &text, size_t *at)
-{
-	size_t		first = *at;
-
-	while (*at < text.size() && text[*at] >= '0' && text[*at] <= '9')
-		++*at;
-	return *at > first;
-}
-
-/* The parts of a number: all digits, and the power of ten they stand for. */
-struct Decimal
-{
-	bool		is_negative = false;
-	std::string digits;
-	long		scale = 0;
-};
-
-bool
-split_number(const std::string &text, Decimal *number)
-{
-	size_t		at = 0;
-	size_t		first;
-
-	number->is_negative = !text.empty() && text[0] == '-';
-	first = at = number->is_negative ? 1 : 0;
-	if (!skip_digits(text, &at) || (text[first] == '0' && at > first + 1))
-		return false;
-	number->digits = text.substr(first, at - first);
-	if (at < text.size() && text[at] == '.')
-	{
-		first = ++at;
-		if (!skip_digits(text, &at))
-			return false;
-		number->digits.append(text, first, at - first);
-		number->scale = -(long) (at - first);
-	}
-	if (at < text.size() && (text[at] == 'e' || text[at] == 'E'))
-	{
-		bool		is_small = ++at < text.size() && text[at] == '-';
-
-		if (at < text.size() && (text[at] == '-' || text[at] == '+'))
-			at++;
-		first = at;
-		if (!skip_digits(text, &at))
-			return false;
-		/* More digits are beyond every range anyway. */
-		long		power = at - first > 9 ? 999999999 :
-			std::stol(text.substr(first, at - first));
-
-		number->scale += is_small ? -power : power;
-	}
-	return at == text.size();
-}
-
-/* The value of a base64 character, of either alphabet; -1 of any other. */
-int
-base64_value(char character)
-{
-	if (character >= 'A' && character <= 'Z')
-		return character - 'A';
-	if (character >= 'a' && character <= 'z')
-		return character - 'a' + 26;
-	if (character >= '0' && character <= '9')
-		return character - '0' + 52;
-	if (character == '+' || character == '-')
-		return 62;
-	return character == '/' || character == '_' ? 63 : -1;
-}
-
 }								/* namespace */
 
 const Json *
@@ -382,41 +313,6 @@ read_json(AzBytes text)
 	return Reader(text).read();
 }
 
-bool
-is_number(const std::string &text)
-{
-	Decimal		number;
-
-	return split_number(text, &number);
-}
-
-bool
-whole_number(const std::string &text, bool *is_negative, uint64_t *magnitude)
-{
-	Decimal		number;
-
-	if (!split_number(text, &number))
-		return false;
-	number.digits.erase(0, number.digits.find_first_not_of('0'));
-	while (number.scale < 0 && !number.digits.empty() &&
-		   number.digits.back() == '0')
-	{
-		number.digits.pop_back();
-		number.scale++;
-	}
-	*is_negative = number.is_negative;
-	*magnitude = 0;
-	if (number.digits.empty())
-		return true;
-	if (number.scale < 0 || number.scale + (long) number.digits.size() > 20)
-		return false;
-	number.digits.append((size_t) number.scale, '0');
-	const char *last = number.digits.data() + number.digits.size();
-
-	return std::from_chars(number.digits.data(), last, *magnitude).ec ==
-		std::errc();
-}
-
 void
 append_quoted(const std::string &text, std::string *out)
 {
@@ -439,84 +335,37 @@ append_quoted(const std::string &text, std::string *out)
 	out->push_back('"');
 }
 
-void
-append_number(double value, std::string *out)
-{
-	char		text[64];
-
-	out->append(text, std::to_chars(text, text + sizeof(text), value).ptr);
-}
-
-void
-append_number(float value, std::string *out)
-{
-	char		text[64];
-	float		again = NAN;
-	char	   *end = text;
-
-	/* As Google's libraries do it: six digits, or as many as it takes. */
-	for (int digits = 6; digits <= 9 && again != value; digits++)
-	{
-		end = std::to_chars(text, text + sizeof(text), value,
-							std::chars_format::general, digits).ptr;
-		/* What overflows is not set: more digits do not. */
-		std::from_chars(text, end, again);
-	}
-	out->append(text, end);
-}
-
 std::string
 base64_of(const std::string &bytes)
 {
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	std::string text;
+	std::string text(AZ_BASE64_ROOM(bytes.size()), '=');
+	const AzBytes plain = {
+		reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()
+	};
 
-	text.reserve((bytes.size() + 2) / 3 * 4);
-	for (size_t i = 0; i < bytes.size(); i += 3)
-	{
-		size_t		left = bytes.size() - i;
-		unsigned	three = (unsigned) (unsigned char) bytes[i] << 16;
-
-		if (left > 1)
-			three |= (unsigned) (unsigned char) bytes[i + 1] << 8;
-		if (left > 2)
-			three |= (unsigned char) bytes[i + 2];
-		text.push_back(letters[three >> 18]);
-		text.push_back(letters[three >> 12 & 63]);
-		text.push_back(left > 1 ? letters[three >> 6 & 63] : '=');
-		text.push_back(left > 2 ? letters[three & 63] : '=');
-	}
+	/* What is not written over is the padding. */
+	text.resize((az_base64_write(plain, &text[0]) + 3) / 4 * 4);
 	return text;
 }
 
 bool
 bytes_of_base64(const std::string &text, std::string *bytes)
 {
-	size_t		length = text.size();
-	unsigned	bits = 0;
-	int			count = 0;
+	std::string standard = text;
+	size_t		length;
+	bool		is_so;
 
-	while (length > 0 && text.size() - length < 2 && text[length - 1] == '=')
-		length--;
-	if (length % 4 == 1 || (length != text.size() && text.size() % 4 != 0))
-		return false;
-	bytes->clear();
-	for (size_t i = 0; i < length; i++)
-	{
-		int			value = base64_value(text[i]);
+	std::replace(standard.begin(), standard.end(), '-', '+');
+	std::replace(standard.begin(), standard.end(), '_', '/');
+	const AzBytes coded = {
+		reinterpret_cast<const uint8_t *>(standard.data()), standard.size()
+	};
 
-		if (value < 0)
-			return false;
-		bits = (bits << 6 | (unsigned) value) & 0xffffff;
-		count += 6;
-		if (count >= 8)
-		{
-			count -= 8;
-			bytes->push_back((char) (bits >> count & 0xff));
-		}
-	}
-	return true;
+	bytes->resize(AZ_BASE64_BYTES(standard.size()));
+	is_so = az_base64_read(coded, reinterpret_cast<uint8_t *>(&(*bytes)[0]),
+						   &length);
+	bytes->resize(length);
+	return is_so;
 }
 
 }								/* namespace az_descriptor */

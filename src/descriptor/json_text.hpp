@@ -35,22 +35,8 @@ std::string describe(const Json &value);
 /* Throws a Fault that says at which byte it is no JSON, or is too deep. */
 Json		read_json(AzBytes text);
 
-/* Whether it is a number as JSON has them. */
-bool		is_number(const std::string &text);
-
-/* Its whole value; false when it is none, or more than 64 bits. */
-bool		whole_number(const std::string &text, bool *is_negative,
-						 uint64_t *magnitude);
-
 /* Appends the string in quotes; it is valid UTF-8. */
 void		append_quoted(const std::string &text, std::string *out);
-
-/*
- * A short text that is read back as the same number; it is finite.  The
- * digits are those that Google's libraries print.
- */
-void		append_number(double value, std::string *out);
-void		append_number(float value, std::string *out);
 
 std::string base64_of(const std::string &bytes);
 

@@ -86,39 +86,52 @@ char *
 az_base64_encode(AzArena *arena, AzBytes bytes)
 {
 	char	   *encoded;
-	char	   *out;
-	uint32_t	bits = 0;
-	int			n_bits = 0;
 
 	if (bytes.len > SIZE_MAX / 4)
 		return NULL;
-	encoded = az_arena_alloc(arena, bytes.len / 3 * 4 + 4);
-	if (encoded == NULL)
-		return NULL;
-	out = encoded;
+	encoded = az_arena_alloc(arena, AZ_BASE64_ROOM(bytes.len));
+	if (encoded != NULL)
+		encoded[az_base64_write(bytes, encoded)] = '\0';
+	return encoded;
+}
+
+size_t
+az_base64_write(AzBytes bytes, char *text)
+{
+	size_t		len = 0;
+	uint32_t	bits = 0;
+	int			n_bits = 0;
+
 	for (size_t i = 0; i < bytes.len; i++)
 	{
 		bits = bits << 8 | bytes.data[i];
 		for (n_bits += 8; n_bits >= 6; n_bits -= 6)
-			*out++ = base64_digits[bits >> (n_bits - 6) & 0x3F];
+			text[len++] = base64_digits[bits >> (n_bits - 6) & 0x3F];
 	}
 	if (n_bits > 0)
-		*out++ = base64_digits[bits << (6 - n_bits) & 0x3F];
-	return encoded;
+		text[len++] = base64_digits[bits << (6 - n_bits) & 0x3F];
+	return len;
 }
 
 bool
 az_base64_decode(AzArena *arena, AzBytes text, AzBytes *bytes)
 {
-	uint8_t    *decoded;
-	size_t		len = 0;
+	uint8_t    *decoded = az_arena_alloc(arena, AZ_BASE64_BYTES(text.len));
+
+	if (decoded == NULL || !az_base64_read(text, decoded, &bytes->len))
+		return false;
+	bytes->data = decoded;
+	return true;
+}
+
+bool
+az_base64_read(AzBytes text, uint8_t *bytes, size_t *len)
+{
 	uint32_t	bits = 0;
 	int			n_bits = 0;
 
+	*len = 0;
 	if (!cut_padding(&text))
-		return false;
-	decoded = az_arena_alloc(arena, text.len / 4 * 3 + 3);
-	if (decoded == NULL)
 		return false;
 	for (size_t i = 0; i < text.len; i++)
 	{
@@ -131,10 +144,8 @@ az_base64_decode(AzArena *arena, AzBytes text, AzBytes *bytes)
 		if (n_bits < 8)
 			continue;
 		n_bits -= 8;
-		decoded[len++] = (uint8_t) (bits >> n_bits);
+		bytes[(*len)++] = (uint8_t) (bits >> n_bits);
 	}
-	bytes->data = decoded;
-	bytes->len = len;
 	return true;
 }
 

@@ -20,6 +20,15 @@ extern char *az_base64_encode(AzArena *arena, AzBytes bytes);
 extern bool az_base64_decode(AzArena *arena, AzBytes text, AzBytes *bytes);
 
 /*
+ * The same into a place that has room for so many characters or bytes; no
+ * zero byte is written.  "len" is what was read, or read before it was refused.
+ */
+#define AZ_BASE64_ROOM(bytes) ((bytes) / 3 * 4 + 4)
+#define AZ_BASE64_BYTES(characters) ((characters) / 4 * 3 + 3)
+extern size_t az_base64_write(AzBytes bytes, char *text);
+extern bool az_base64_read(AzBytes text, uint8_t *bytes, size_t *len);
+
+/*
  * "100m" and so on (1 to 8 digits, unit H M S m u n) to microseconds,
  * rounded up; false when it is not of that form.
  */
